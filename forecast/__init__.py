@@ -1,0 +1,1 @@
+"""Forecasting time series with recurrent networks."""
