@@ -1,0 +1,154 @@
+"""The calendar of a panel: how far apart its rows are, inferred from the timestamps themselves.
+
+Rows are indexed by position; the calendar only names the frequency and dates the rows that do not exist yet.
+It never adds a row and never drops one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+DAY = np.timedelta64(1, "D")
+Kind = Literal["step", "business", "months", "unknown"]
+Anchor = Literal["start", "end", "day"]
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """Distance between rows, and the dates that follow a date.
+
+    Args:
+        kind: "step" (a fixed duration), "business" (weekdays), "months" (calendar months), "unknown" (one row a series).
+        step: microseconds for "step", business days for "business", months for "months".
+        anchor: which day of the month, for "months".
+        regular: share of the neighbouring rows that are exactly one step apart.
+
+    Example:
+        >>> import numpy as np
+        >>> fridays = np.array(["2024-03-01"], dtype="datetime64[us]")
+        >>> Calendar("business", 1).after(fridays, 2).astype("datetime64[D]").tolist()[0]
+        [datetime.date(2024, 3, 4), datetime.date(2024, 3, 5)]
+    """
+
+    kind: Kind
+    step: int
+    anchor: Anchor = "start"
+    regular: float = 1.0
+
+    def after(self, last: np.ndarray, steps: int) -> np.ndarray:
+        """Timestamps of the next rows.
+
+        Args:
+            last: datetime64[us] [origin].
+            steps: how many rows ahead.
+
+        Returns:
+            datetime64[us] [origin, step].
+        """
+        ahead = np.arange(1, steps + 1)
+        last = np.asarray(last, dtype="datetime64[us]")[:, None]
+        if self.kind == "business":
+            day = last.astype("datetime64[D]")
+            return np.busday_offset(day, ahead * self.step, roll="backward").astype("datetime64[us]") + (last - day)
+        if self.kind == "months":
+            return self._after_months(last, ahead)
+        return last + ahead * np.timedelta64(self.step, "us")
+
+    def _after_months(self, last: np.ndarray, ahead: np.ndarray) -> np.ndarray:
+        day = last.astype("datetime64[D]")
+        month = last.astype("datetime64[M]") + ahead * self.step
+        first, length = month.astype("datetime64[D]"), (month + 1).astype("datetime64[D]") - month.astype("datetime64[D]")
+        wanted = (day - day.astype("datetime64[M]").astype("datetime64[D]")) if self.anchor == "day" else 0 * DAY
+        shift = length - DAY if self.anchor == "end" else np.minimum(wanted, length - DAY)
+        return (first + shift).astype("datetime64[us]") + (last - day)
+
+    @property
+    def alias(self) -> str:
+        """The frequency as a pandas offset alias ("h", "15min", "D", "B", "ME", "QS" ...)."""
+        if self.kind == "unknown":
+            return "?"
+        if self.kind == "business":
+            return "B" if self.step == 1 else f"{self.step}B"
+        if self.kind == "months":
+            unit, count = {12: ("Y", 1), 3: ("Q", 1)}.get(self.step, ("M", self.step))
+            return f"{count if count > 1 else ''}{unit}{'E' if self.anchor == 'end' else 'S'}"
+        days, rest = divmod(self.step, int(DAY / np.timedelta64(1, "us")))
+        if not rest:
+            return "D" if days == 1 else f"{days}D"
+        return pd.tseries.frequencies.to_offset(pd.Timedelta(self.step, unit="us")).freqstr
+
+    def __str__(self) -> str:
+        words = {
+            "step": f"one row every {_duration(self.step)}",
+            "business": "business days (no weekends in the data)",
+            "months": f"one row every {self.step} month{'s' if self.step > 1 else ''}, at the month's {self.anchor}",
+            "unknown": "unknown (no series has two rows)",
+        }[self.kind]
+        return words if self.regular == 1.0 else f"{words}; {1 - self.regular:.2%} of the steps are longer or shorter"
+
+
+def infer(times: np.ndarray, offsets: np.ndarray) -> Calendar:
+    """Infer the calendar from the distances between neighbouring rows of each series.
+
+    Args:
+        times: datetime64 [row], increasing within each series.
+        offsets: int64 [series + 1], first row of each series.
+
+    Example:
+        >>> days = np.arange("2024-01-01", "2024-01-20", dtype="datetime64[D]")
+        >>> infer(days[np.is_busday(days)], np.array([0, 15])).alias
+        'B'
+        >>> infer(days, np.array([0, 19])).alias
+        'D'
+        >>> months = np.arange("2023-01", "2024-01", dtype="datetime64[M]")
+        >>> infer(months + np.timedelta64(0, "M"), np.array([0, 12])).alias
+        'MS'
+    """
+    times = np.asarray(times).astype("datetime64[us]")
+    within = np.ones(max(len(times) - 1, 0), dtype=bool)
+    within[offsets[1:-1][(offsets[1:-1] > 0) & (offsets[1:-1] < len(times))] - 1] = False
+    gaps = np.diff(times)[within].astype(np.int64)
+    if not len(gaps):
+        return Calendar("unknown", int(DAY / np.timedelta64(1, "us")))
+    distances, counts = np.unique(gaps, return_counts=True)
+    usual = int(distances[counts.argmax()])
+    share = float(counts.max() / counts.sum())
+    day = DAY.astype("timedelta64[us]").astype(int)
+    if 28 * day <= usual <= 366 * day and (monthly := _months(times, within)):
+        return monthly
+    if usual == day and _weekdays_only(times):
+        days = times.astype("datetime64[D]")
+        steps = np.busday_count(days[:-1][within], days[1:][within])
+        return Calendar("business", 1, regular=float((steps == 1).mean()))
+    return Calendar("step", usual, regular=share)
+
+
+def _weekdays_only(times: np.ndarray) -> bool:
+    days = times.astype("datetime64[D]")
+    return len(days) >= 6 and bool(np.is_busday(days).all())
+
+
+def _months(times: np.ndarray, within: np.ndarray) -> Calendar | None:
+    days, months = times.astype("datetime64[D]"), times.astype("datetime64[M]")
+    first, last = months.astype("datetime64[D]"), (months + 1).astype("datetime64[D]") - DAY
+    number = (days - first).astype(int)
+    anchor: Anchor | None = (
+        "start" if (days == first).all() else "end" if (days == last).all() else "day" if np.ptp(number) == 0 else None
+    )
+    steps, counts = np.unique(np.diff(months)[within].astype(int), return_counts=True)
+    if anchor is None or steps[0] < 1:
+        return None
+    return Calendar("months", int(steps[counts.argmax()]), anchor, regular=float(counts.max() / counts.sum()))
+
+
+def _duration(microseconds: int) -> str:
+    delta = pd.Timedelta(microseconds, unit="us")
+    for unit, name in (("D", "day"), ("h", "hour"), ("min", "minute"), ("s", "second")):
+        count = delta / pd.Timedelta(1, unit=unit)
+        if count >= 1 and count == int(count):
+            return name if count == 1 else f"{int(count)} {name}s"
+    return str(delta)

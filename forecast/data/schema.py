@@ -1,0 +1,90 @@
+"""Schema: which column plays which part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from forecast.errors import SettingsError
+
+
+class Layout(NamedTuple):
+    """How many channels of each role a panel has; channels are ordered target, past, future."""
+
+    targets: int
+    past: int
+    future: int
+    static: int
+
+    @property
+    def channels(self) -> int:
+        return self.targets + self.past + self.future
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The roles of the columns of a table.
+
+    A covariate is `past` (known up to the origin) unless it is declared `future` (known ahead, such as a
+    holiday flag or a weather forecast). Lists may be given; they are kept as tuples.
+
+    Args:
+        time: column of the timestamps; None asks the reader to find it.
+        targets: columns to forecast; empty asks the reader to take every numeric column without another role.
+        series: column that names the series of a long table; None for a single series.
+        past: covariates known up to the origin.
+        future: covariates known ahead.
+        static: columns with one value per series.
+
+    Raises:
+        SettingsError: a column has two roles.
+
+    Example:
+        >>> Schema(time="date", targets=["close"], past=["volume"]).channels
+        ('close', 'volume')
+        >>> Schema(targets=["close"], past=["close"])
+        Traceback (most recent call last):
+        ...
+        forecast.errors.SettingsError: column 'close' is both target and past; a column plays one part
+    """
+
+    time: str | None = None
+    targets: tuple[str, ...] = ()
+    series: str | None = None
+    past: tuple[str, ...] = ()
+    future: tuple[str, ...] = ()
+    static: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for role in ("targets", "past", "future", "static"):
+            object.__setattr__(self, role, _names(getattr(self, role), role))
+        part: dict[str, str] = {}
+        for role, names in self.roles().items():
+            for name in names:
+                if name in part:
+                    raise SettingsError(f"column {name!r} is both {part[name]} and {role}; a column plays one part")
+                part[name] = role
+
+    def roles(self) -> dict[str, tuple[str, ...]]:
+        """The columns of each role, in the order of the channels."""
+        single = {"time": self.time, "series": self.series}
+        roles = {role: (name,) for role, name in single.items() if name is not None}
+        return roles | {"target": self.targets, "past": self.past, "future": self.future, "static": self.static}
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the value channels: targets, then past, then future covariates."""
+        return (*self.targets, *self.past, *self.future)
+
+    @property
+    def layout(self) -> Layout:
+        return Layout(len(self.targets), len(self.past), len(self.future), len(self.static))
+
+
+def _names(value: Iterable[str] | str | None, role: str) -> tuple[str, ...]:
+    names = (value,) if isinstance(value, str) else tuple(value or ())
+    wrong = [name for name in names if not isinstance(name, str)]
+    if wrong:
+        raise SettingsError(f"{role} must be column names, got {wrong[0]!r}")
+    return names
