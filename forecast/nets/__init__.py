@@ -1,0 +1,1 @@
+"""Recurrent networks: cells, heads, scaling, network. Imports nothing of the house but its errors."""

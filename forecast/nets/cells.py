@@ -1,0 +1,153 @@
+"""Cells: the recurrent part of a network. State goes in and comes out."""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from forecast.errors import SettingsError, did_you_mean
+
+State = tuple[Tensor, ...]
+"""What a cell remembers, opaque to all but the cell; every tensor is [layer, batch, hidden]."""
+
+
+@runtime_checkable
+class Cell(Protocol):
+    """What a cell promises: reading a sequence in pieces, passing the state on, equals reading it at once.
+
+    A step is a sequence of one. `forecast.testing.check_cell` tests the promise.
+    """
+
+    hidden_size: int
+
+    def initial(self, batch: int) -> State: ...
+    def __call__(self, x: Tensor, state: State) -> tuple[Tensor, State]: ...
+
+
+CellFactory = Callable[..., Cell]
+"""Makes a cell from `(inputs, hidden_size)`, and `layers=`, `dropout=` when they are not 1 and 0."""
+
+
+class Fused(nn.Module):
+    """One of torch's own recurrent layers (fused kernels on CPU and GPU), kept to the promise of a cell.
+
+    Args:
+        layer: `nn.RNN`, `nn.LSTM` or `nn.GRU` with `batch_first=True`, one direction.
+
+    Example:
+        >>> cell = gru(inputs=3, hidden_size=8)
+        >>> hidden, state = cell(torch.zeros(2, 5, 3), cell.initial(2))
+        >>> hidden.shape, len(state)
+        (torch.Size([2, 5, 8]), 1)
+    """
+
+    def __init__(self, layer: nn.RNNBase) -> None:
+        super().__init__()
+        self.layer = layer
+        self.hidden_size = layer.hidden_size
+        self.tensors = 2 if isinstance(layer, nn.LSTM) else 1
+        initialise(layer)
+
+    def initial(self, batch: int) -> State:
+        """Zeros [layer, batch, hidden] on the device and in the precision of the weights."""
+        weight = self.layer.weight_hh_l0
+        zeros = weight.new_zeros(self.layer.num_layers, batch, self.hidden_size)
+        return (zeros,) * self.tensors
+
+    def forward(
+        self, x: Float[Tensor, "batch time input"], state: State
+    ) -> tuple[Float[Tensor, "batch time hidden"], State]:
+        """Read a sequence: hidden states of every step, and the state after the last."""
+        if self.tensors == 2:
+            return self.layer(x, state)
+        hidden, last = self.layer(x, state[0])
+        return hidden, (last,)
+
+
+def rnn(inputs: int, hidden_size: int, layers: int = 1, dropout: float = 0.0) -> Fused:
+    """Elman's simple recurrent network with tanh: h_t = tanh(W x_t + U h_{t-1} + b)."""
+    return Fused(nn.RNN(inputs, hidden_size, layers, batch_first=True, dropout=checked_dropout(dropout, layers)))
+
+
+def rnn_relu(inputs: int, hidden_size: int, layers: int = 1, dropout: float = 0.0) -> Fused:
+    """The simple recurrent network with a rectifier: h_t = max(0, W x_t + U h_{t-1} + b)."""
+    dropout = checked_dropout(dropout, layers)
+    return Fused(nn.RNN(inputs, hidden_size, layers, nonlinearity="relu", batch_first=True, dropout=dropout))
+
+
+def lstm(inputs: int, hidden_size: int, layers: int = 1, dropout: float = 0.0) -> Fused:
+    """Long short-term memory (Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000)."""
+    return Fused(nn.LSTM(inputs, hidden_size, layers, batch_first=True, dropout=checked_dropout(dropout, layers)))
+
+
+def gru(inputs: int, hidden_size: int, layers: int = 1, dropout: float = 0.0) -> Fused:
+    """Gated recurrent unit (Cho et al. 2014), reset gate after the matrix product as in torch and cuDNN."""
+    return Fused(nn.GRU(inputs, hidden_size, layers, batch_first=True, dropout=checked_dropout(dropout, layers)))
+
+
+CELLS: dict[str, CellFactory] = {"rnn": rnn, "rnn-relu": rnn_relu, "lstm": lstm, "gru": gru}
+
+
+def cell_factory(cell: str | CellFactory) -> CellFactory:
+    """A cell by name, by import path ("mylab.cells:MyCell"), or the class itself."""
+    if not isinstance(cell, str):
+        return cell
+    if ":" in cell:
+        try:
+            return pkgutil.resolve_name(cell)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise SettingsError(f"cell {cell!r} cannot be imported: {error}") from error
+    if cell not in CELLS:
+        raise SettingsError(f"no cell {cell!r}{did_you_mean(cell, tuple(CELLS))}")
+    return CELLS[cell]
+
+
+def build_cell(cell: str | CellFactory, inputs: int, hidden_size: int, layers: int, dropout: float) -> Cell:
+    """Make a cell; a user's own needs to know `layers` and `dropout` only if they are asked for.
+
+    Raises:
+        SettingsError: sizes below 1, or dropout where it would do nothing.
+    """
+    for name, value in (("hidden_size", hidden_size), ("layers", layers)):
+        if value < 1:
+            raise SettingsError(f"{name}={value}: at least 1")
+    checked_dropout(dropout, layers)
+    extra: dict[str, float] = {}
+    if layers != 1:
+        extra["layers"] = layers
+    if dropout:
+        extra["dropout"] = dropout
+    return cell_factory(cell)(inputs, hidden_size, **extra)
+
+
+def checked_dropout(dropout: float, layers: int) -> float:
+    """Refuse dropout that would do nothing: torch applies it between layers only."""
+    if not 0 <= dropout < 1:
+        raise SettingsError(f"dropout={dropout}: at least 0 and below 1")
+    if dropout and layers == 1:
+        raise SettingsError(f"dropout={dropout} does nothing with one layer (it works between layers); use layers=2 or 0")
+    return dropout
+
+
+@torch.no_grad()
+def initialise(layer: nn.RNNBase) -> None:
+    """Start values: orthogonal recurrent matrices, Glorot inputs, zero biases, gates open to remember.
+
+    The forget gate of an LSTM and the update gate of a GRU start at +1 (Gers et al. 2000; torch's GRU keeps the old
+    state where its update gate is 1). A rectified RNN starts orthogonal too, scaled to 0.99 so that it cannot explode.
+    """
+    size = layer.hidden_size
+    gain = 0.99 if isinstance(layer, nn.RNN) and layer.nonlinearity == "relu" else 1.0
+    for name, weight in layer.named_parameters():
+        if name.startswith("bias"):
+            weight.zero_()
+            if name.startswith("bias_ih") and isinstance(layer, nn.LSTM | nn.GRU):
+                weight[size : 2 * size] = 1.0
+        else:
+            for gate in weight.split(size):
+                nn.init.orthogonal_(gate, gain) if name.startswith("weight_hh") else nn.init.xavier_uniform_(gate)

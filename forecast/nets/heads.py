@@ -1,0 +1,92 @@
+"""Heads: what the numbers of the last layer mean, the loss they are trained by and the forecast they give.
+
+A head is a value without weights; the network owns the projection to `width` numbers per target and step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.nn import functional
+
+from forecast.errors import SettingsError, did_you_mean
+
+
+@runtime_checkable
+class Head(Protocol):
+    """What a head promises. `raw` is [origin, step, target, width]."""
+
+    @property
+    def width(self) -> int: ...
+    @property
+    def levels(self) -> tuple[float, ...]: ...
+    def rescale(self, raw: Tensor, shift: Tensor, spread: Tensor) -> Tensor: ...
+    def loss(self, raw: Tensor, target: Tensor, seen: Tensor | None) -> Tensor: ...
+    def values(self, raw: Tensor) -> Tensor: ...
+
+
+LOSSES = {
+    "mse": functional.mse_loss,
+    "mae": functional.l1_loss,
+    "huber": functional.huber_loss,
+}
+
+
+@dataclass(frozen=True)
+class Point:
+    """One number per target and step.
+
+    Args:
+        criterion: "mse" (the mean is forecast), "mae" (the median) or "huber" (squared below one standard
+            deviation of the series, absolute beyond).
+
+    Example:
+        >>> raw, target = torch.zeros(1, 2, 1, 1), torch.tensor([[[2.0], [float("nan")]]])
+        >>> float(Point("mse").loss(raw, target.nan_to_num(), target.isfinite()))
+        4.0
+    """
+
+    criterion: Literal["mse", "mae", "huber"] = "mse"
+
+    def __post_init__(self) -> None:
+        if self.criterion not in LOSSES:
+            raise SettingsError(f"criterion {self.criterion!r}{did_you_mean(self.criterion, tuple(LOSSES))}")
+
+    @property
+    def width(self) -> int:
+        return 1
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """No quantile levels: the forecast is one number."""
+        return ()
+
+    def rescale(
+        self,
+        raw: Float[Tensor, "origin step target 1"],
+        shift: Float[Tensor, "origin 1 target"],
+        spread: Float[Tensor, "origin 1 target"],
+    ) -> Float[Tensor, "origin step target 1"]:
+        """From the units of the window to the units of the series."""
+        return raw * spread[..., None] + shift[..., None]
+
+    def loss(
+        self,
+        raw: Float[Tensor, "origin step target 1"],
+        target: Float[Tensor, "origin step target"],
+        seen: Bool[Tensor, "origin step target"] | None,
+    ) -> Float[Tensor, ""]:
+        """Mean over the observed cells; 0 when none was observed."""
+        loss = LOSSES[self.criterion]
+        if seen is None:
+            return loss(raw[..., 0], target)
+        cells = loss(raw[..., 0], target, reduction="none")
+        return torch.where(seen, cells, 0.0).sum() / seen.sum().clamp(min=1)
+
+    def values(self, raw: Float[Tensor, "origin step target 1"]) -> Float[Tensor, "origin step target 1"]:
+        """The forecast, one column."""
+        return raw

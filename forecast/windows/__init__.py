@@ -1,0 +1,1 @@
+"""Windows: what a model may see at an origin, and how origins become batches."""

@@ -1,0 +1,133 @@
+"""The one gather: rows of a panel on a device, and origins turned into a batch by one indexing each.
+
+Networks, scikit-learn regressors and the linear model all cut their windows here, so nobody sees more than another.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from forecast.data.panel import Origins, Panel
+from forecast.data.scale import Scale
+from forecast.data.schema import Layout
+from forecast.errors import DataError
+
+
+class Rows(NamedTuple):
+    """The rows of a panel as tensors, all on one device.
+
+    Args:
+        values: [row, channel], scaled.
+        seen: bool [row, channel], or None when every cell was observed.
+        static: [series, static covariate].
+        layout: how many channels play which part.
+    """
+
+    values: Tensor
+    seen: Tensor | None
+    static: Tensor
+    layout: Layout
+
+    def to(self, device: torch.device | str) -> Rows:
+        seen = None if self.seen is None else self.seen.to(device)
+        return Rows(self.values.to(device), seen, self.static.to(device), self.layout)
+
+
+class Batch(NamedTuple):
+    """What a model gets at a batch of origins, scaled.
+
+    Args:
+        past: [origin, context, channel]: targets, past and future covariates up to the origin.
+        future: [origin, horizon, future covariate].
+        static: [origin, static covariate].
+        target: [origin, horizon, target]; None when forecasting.
+        past_seen: bool [origin, context, channel], or None when all were observed.
+        target_seen: bool [origin, horizon, target], or None when all were observed.
+    """
+
+    past: Tensor
+    future: Tensor
+    static: Tensor
+    target: Tensor | None
+    past_seen: Tensor | None
+    target_seen: Tensor | None
+
+
+def scaled_rows(panel: Panel, scale: Scale, dtype: torch.dtype = torch.float32) -> Rows:
+    """Scale a panel in float64 and put it into tensors.
+
+    Args:
+        scale: the scale of this panel's own series (`Scale.of`).
+    """
+    precision = np.float64 if dtype == torch.float64 else np.float32
+    values = torch.from_numpy(scale.apply(panel, precision))
+    seen = None if panel.observed.all() else torch.from_numpy(np.array(panel.observed))
+    return Rows(values, seen, torch.from_numpy(scale.static(panel)).to(dtype), panel.layout)
+
+
+def index_of(panel: Panel, origins: Origins) -> Tensor:
+    """The integers that cross to the device: int64 [origin, 2], first unknown row and series of each origin."""
+    return torch.from_numpy(np.stack([panel.offsets[origins.series] + origins.step, origins.series], axis=1))
+
+
+def gather(rows: Rows, index: Tensor, context: int, horizon: int, targets: bool = True) -> Batch:
+    """Cut the windows of a batch of origins.
+
+    Args:
+        rows: on the device of `index`.
+        index: int64 [origin, 2] of `index_of`.
+        targets: also cut what lies ahead; False when forecasting.
+    """
+    first, series = index[:, 0], index[:, 1]
+    layout = rows.layout
+    goal = slice(0, layout.targets)
+    known = slice(layout.channels - layout.future, layout.channels)
+    ahead = first if layout.future or targets else first[:0]
+    return Batch(
+        past=_windows(rows.values, first - context, context),
+        future=_windows(rows.values[:, known], ahead, horizon)
+        if layout.future
+        else rows.values.new_zeros(len(first), horizon, 0),
+        static=rows.static.index_select(0, series),
+        target=_windows(rows.values[:, goal], first, horizon) if targets else None,
+        past_seen=None if rows.seen is None else _windows(rows.seen, first - context, context),
+        target_seen=_windows(rows.seen[:, goal], first, horizon) if targets and rows.seen is not None else None,
+    )
+
+
+def _windows(table: Tensor, start: Tensor, length: int) -> Tensor:
+    """Rows start : start + length of a [row, channel] table for each start, [start, length, channel]."""
+    rows, channels = table.shape
+    stride = table.stride(0)
+    view = table.as_strided((max(rows - length + 1, 0), length, channels), (stride, stride, 1))
+    return view.index_select(0, start)
+
+
+def require_reach(panel: Panel, origins: Origins, context: int, horizon: int) -> None:
+    """Raise unless every origin has its context behind it and, with future covariates, their values ahead.
+
+    Raises:
+        DataError: names the series, the rows it has and the rows needed.
+    """
+    short = origins.step < context
+    if short.any():
+        problems = [
+            f"series {panel.series[origins.series[i]]!r} has {origins.step[i]} rows before the origin, "
+            f"a context of {context} needs {context}"
+            for i in np.flatnonzero(short)[:20]
+        ]
+        raise DataError("panel", problems)
+    lacking = origins.step + horizon > panel.lengths[origins.series]
+    if panel.layout.future and lacking.any():
+        name = panel.series[origins.series[np.flatnonzero(lacking)[0]]]
+        raise DataError(
+            "panel",
+            [
+                f"the known-ahead columns {list(panel.schema.future)} end before the horizon of {horizon} steps in "
+                f"series {name!r}: append rows with their future values and an empty target"
+            ],
+        )
