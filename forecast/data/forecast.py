@@ -28,7 +28,8 @@ class Forecaster(Protocol):
     (`forecast.testing.check_forecaster` tests that). Without origins it forecasts from the end of every series.
     """
 
-    window: HasWindow
+    @property
+    def window(self) -> HasWindow: ...
 
     def fit(self, panel: Panel) -> Self: ...
     def predict(self, panel: Panel, origins: Origins | None = None) -> Forecast: ...

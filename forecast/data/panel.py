@@ -98,7 +98,7 @@ class Panel:
         lengths = [len(values)] if lengths is None else lengths
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         names = tuple(series) if series is not None else tuple(str(i) for i in range(len(lengths)))
-        schema = schema or Schema(targets=[f"y{i}" for i in range(values.shape[1])])
+        schema = schema or Schema(targets=tuple(f"y{i}" for i in range(values.shape[1])))
         if offsets[-1] != len(values) or len(times) != len(values) or len(names) != len(lengths):
             raise SettingsError(f"{len(values)} rows, {len(times)} times and lengths that add up to {offsets[-1]}")
         observed = np.isfinite(values)
@@ -157,7 +157,7 @@ class Panel:
     def _date(self, since: Since) -> np.datetime64:
         if isinstance(since, float):
             distinct = np.unique(self.times)
-            return distinct[int(round(since * len(distinct)))]
+            return distinct[min(round(since * len(distinct)), len(distinct) - 1)]
         try:
             stamp = pd.Timestamp(since)
         except (ValueError, TypeError) as error:
@@ -198,8 +198,8 @@ class Panel:
 
     def begun(self) -> np.ndarray:
         """Rows of each series before every target has been seen at least once, int64 [series]."""
-        seen = np.isfinite(self.values[:, : self.layout.targets]).all(axis=1)
-        before = np.concatenate([[0], np.cumsum(~seen)])
+        unseen = np.isnan(self.values[:, : self.layout.targets]).any(axis=1)
+        before = np.concatenate([[0], np.cumsum(unseen)])
         return before[self.offsets[1:]] - before[self.offsets[:-1]]
 
     def ends(self) -> np.ndarray:

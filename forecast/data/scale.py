@@ -38,11 +38,12 @@ class Scale:
     def fit(cls, panel: Panel, until: np.ndarray | None = None) -> Scale:
         """Statistics (ddof 0) of the observed rows before `until` (int64 [series]; None: all rows).
 
-        A series without such rows is left out; `of` then treats it as one never seen.
+        A series with a target that has no such rows is left out; `of` then treats it as one never seen. A covariate
+        without any is left in its own units.
         """
         steps = panel.lengths if until is None else np.minimum(until, panel.lengths)
         center, spread, counts = _moments(panel, steps)
-        known = counts.min(axis=1, initial=np.iinfo(np.int64).max) > 0
+        known = counts[:, : panel.layout.targets].min(axis=1, initial=np.iinfo(np.int64).max) > 0
         names = tuple(name for name, keep in zip(panel.series, known, strict=True) if keep)
         static = panel.static[known] if known.any() else panel.static
         static_spread = static.std(axis=0)
@@ -58,12 +59,10 @@ class Scale:
         """
         place = {name: i for i, name in enumerate(self.series)}
         index = np.array([place.get(name, -1) for name in panel.series])
-        center, spread = self.center[index], self.spread[index]
         strangers = index < 0
-        if strangers.any():
-            first, width, _ = _moments(panel, np.minimum(panel.lengths, np.where(strangers, context, 0)))
-            center = np.where(strangers[:, None], first, center)
-            spread = np.where(strangers[:, None], width, spread)
+        center, spread, _ = _moments(panel, np.minimum(panel.lengths, np.where(strangers, context, 0)))
+        center[~strangers] = self.center[index[~strangers]]
+        spread[~strangers] = self.spread[index[~strangers]]
         return Scale(panel.series, center, spread, self.static_center, self.static_spread)
 
     def strangers(self, panel: Panel) -> tuple[str, ...]:

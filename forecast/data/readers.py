@@ -1,0 +1,200 @@
+"""Readers: a CSV file or a frame becomes a panel, or an error that lists everything that is wrong with it.
+
+This is the only place where data from outside is checked. What is repaired is reported; no row is invented.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from forecast.data import checks, files, roles, tables, timestamps
+from forecast.data.checks import Findings
+from forecast.data.panel import Panel
+from forecast.data.rows import Rows, arrange, describe_gaps, gaps
+from forecast.data.schema import Schema
+from forecast.data.tables import Table
+from forecast.errors import DataError
+
+ASK_SCHEMA = Schema()
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """Everything a reader found out about a table, whether it can be used or not.
+
+    Args:
+        table: the columns that were read.
+        schema: the roles, with time and targets filled in as far as they could be found.
+        rows: their order; None when times or ids cannot be read.
+        values: float64 [row, channel], in the order of `rows`.
+        static: float64 [series, static covariate].
+        problems: what keeps the table from being used.
+        report: what was repaired or should be known.
+    """
+
+    table: Table
+    schema: Schema
+    rows: Rows | None
+    values: np.ndarray
+    static: np.ndarray
+    problems: tuple[str, ...]
+    report: tuple[str, ...]
+
+    def panel(self) -> Panel:
+        """The panel.
+
+        Raises:
+            DataError: with all problems.
+        """
+        if self.problems or self.rows is None:
+            raise DataError(self.table.source, self.problems)
+        return panel_of(self.rows, self.values, self.static, self.schema, self.report)
+
+
+def read_csv(path: str | Path, schema: Schema = ASK_SCHEMA) -> Panel:
+    r"""Read a CSV file (comma, semicolon or tab; plain or compressed) into a panel.
+
+    Args:
+        path: the file, in UTF-8, with column names in its first line.
+        schema: roles of the columns. Without a time column one is looked for; without targets every numeric
+            column that has no other role is taken. Columns without a role are ignored.
+
+    Raises:
+        DataError: with every problem of the file: what, where, remedy. Rows are numbered as in an editor.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = Path(folder) / "prices.csv"
+        ...     _ = file.write_text("date,ticker,close\n2024-01-01,NA,1\n2024-01-02,NA,2\n2024-01-01,007,5\n")
+        ...     panel = read_csv(file, Schema(targets=["close"], series="ticker"))
+        >>> panel.series, panel.lengths.tolist(), panel.schema.time
+        (('NA', '007'), [2, 1], 'date')
+    """
+    return analyse(open_table(path, schema), schema).panel()
+
+
+def from_frame(frame: pd.DataFrame, schema: Schema = ASK_SCHEMA, source: str = "the frame") -> Panel:
+    """Read a pandas frame into a panel; an index of timestamps counts as a column.
+
+    Args:
+        frame: one row per time (and series).
+        schema: roles of the columns, as for `read_csv`.
+        source: what error messages call it. They count its rows from 0.
+
+    Raises:
+        DataError: with every problem of the frame.
+
+    Example:
+        >>> days = pd.date_range("2024-01-01", periods=3, name="day")
+        >>> from_frame(pd.DataFrame({"y": [3, 1, 2]}, index=days)).report
+        ('targets were not named: took y', 'the calendar: one row every day')
+    """
+    return analyse(frame_table(frame, source), schema).panel()
+
+
+def open_table(path: str | Path, schema: Schema, whole: bool = False) -> Table:
+    """Read the columns of a file that a schema needs (all when it names no targets, or when asked)."""
+    outline = files.sniff(path)
+    time = schema.time if schema.time is not None else roles.find_time(outline.sample, schema)
+    time = time if time in outline.header else None
+    texts = [schema.series] if schema.series in outline.header else []
+    named = {name for names in schema.roles().values() for name in names} | {time}
+    if whole or not schema.targets or not named - {None} <= set(outline.header):
+        return tables.read(outline, outline.header, texts, time)
+    return tables.read(outline, [name for name in outline.header if name in named], texts, time)
+
+
+def frame_table(frame: pd.DataFrame, source: str) -> Table:
+    """Wrap a frame: names become text, an index of timestamps (or with names) becomes columns."""
+    named = [name for name in frame.index.names if name is not None]
+    if isinstance(frame.index, pd.DatetimeIndex | pd.PeriodIndex) and not named:
+        frame = frame.rename_axis("time")
+        named = ["time"]
+    frame = frame.reset_index(drop=not named or any(name in frame.columns for name in named))
+    frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
+    doubled = frame.columns[frame.columns.duplicated()].unique()
+    if len(doubled):
+        raise DataError(source, [f"several columns are called {name!r}; rename them" for name in doubled])
+    if not len(frame):
+        raise DataError(source, ["it has no rows"])
+    return Table(frame, source)
+
+
+def analyse(table: Table, schema: Schema) -> Analysis:
+    """Check a table against a schema; collects problems instead of stopping at the first."""
+    found = Findings()
+    schema = roles.resolve(table, schema, found)
+    rows = _rows(table, schema, found)
+    values = checks.read_numbers(table, schema.targets, "target", found)
+    past = checks.read_numbers(table, schema.past, "past", found)
+    future = checks.read_numbers(table, schema.future, "future", found)
+    static = checks.read_numbers(table, schema.static, "static", found)
+    values = np.concatenate([values, past, future], axis=1) if past.size or future.size else values
+    if rows is not None:
+        checks.check_doubled(
+            table, rows, "" if not rows.doubled.any() else roles.series_hint(table, schema, rows), found
+        )
+        values = rows.take(values)
+        finite = np.where(np.isinf(values), np.nan, values)
+        checks.check_targets(finite[:, : len(schema.targets)], schema.targets, rows, found)
+        checks.note_missing(values, schema.channels, len(schema.targets), found)
+        static = checks.static_values(rows.take(static), schema.static, rows, found)
+    return Analysis(table, schema, rows, values, static, tuple(found.problems), tuple(found.notes))
+
+
+def panel_of(rows: Rows, values: np.ndarray, static: np.ndarray, schema: Schema, report: Sequence[str]) -> Panel:
+    """Put a panel together and add to its report what its calendar is and which stamps are absent."""
+    panel = Panel.from_arrays(values, rows.times, np.diff(rows.offsets).tolist(), rows.series, schema, static)
+    absent = gaps(rows, panel.calendar)
+    sentences = [*report, f"the calendar: {panel.calendar}"]
+    sentences += [describe_gaps(absent, rows, panel.calendar)] if absent else []
+    return replace(panel, report=tuple(sentences))
+
+
+def _rows(table: Table, schema: Schema, found: Findings) -> Rows | None:
+    times = None if schema.time is None else _times(table, schema.time, found)
+    codes, series = None, ("",)
+    if schema.series is not None:
+        codes, series = _ids(table, schema.series, found)
+    if times is None or (codes is not None and (codes < 0).any()):
+        return None
+    rows = arrange(times, codes, series)
+    if rows.repair:
+        found.notes.append(rows.repair)
+    return rows
+
+
+def _times(table: Table, name: str, found: Findings) -> np.ndarray | None:
+    stamps = timestamps.parse(table.frame[name])
+    found.notes.extend(f"time column {name!r}: {note}" for note in stamps.notes)
+    missing = np.flatnonzero(stamps.missing)
+    if stamps.problem:
+        where = f"{table.quote(name, stamps.bad[:1])}: " if len(stamps.bad) else ""
+        found.problems.append(f"time column {name!r}: {where}{stamps.problem}")
+        return None
+    if len(stamps.bad):
+        quoted = table.quote(name, stamps.bad)
+        found.problems.append(f"time column {name!r}: not a timestamp like the others: {quoted}; {timestamps.REMEDY}")
+    if len(missing):
+        found.problems.append(
+            f"time column {name!r}: no timestamp in {table.rows(missing)}; fill it in or remove the rows"
+        )
+    return None if len(stamps.bad) or len(missing) else stamps.values
+
+
+def _ids(table: Table, name: str, found: Findings) -> tuple[np.ndarray, tuple[str, ...]]:
+    column = table.frame[name]
+    codes, distinct = pd.factorize(column)
+    names = tuple(str(value) for value in distinct)
+    blank = [place for place, text in enumerate(names) if not text.strip()]
+    codes = np.where(np.isin(codes, blank), -1, codes) if blank else codes
+    missing = np.flatnonzero(codes < 0)
+    if len(missing):
+        found.problems.append(f"series column {name!r}: no id in {table.rows(missing)}; every row needs one")
+    return codes, names

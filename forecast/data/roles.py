@@ -1,0 +1,159 @@
+"""Roles: which column of a table plays which part, where the schema leaves it open."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from forecast.data import checks, timestamps
+from forecast.data.checks import Findings
+from forecast.data.files import SAMPLE
+from forecast.data.rows import Rows
+from forecast.data.schema import Schema
+from forecast.data.tables import Table
+from forecast.errors import did_you_mean
+
+PARTS = ("year", "month", "day", "hour", "minute")
+UNNAMED = "targets were not named"
+CLOCK = r"\d{1,2}[:.]\d\d.*"
+
+
+def resolve(table: Table, schema: Schema, found: Findings) -> Schema:
+    """Fill in time and targets; drop (and report) names the table does not have."""
+    columns = tuple(table.outline.header if table.outline else table.frame.columns)
+    unknown = {name for names in schema.roles().values() for name in names} - set(columns)
+    for role, names in schema.roles().items():
+        for name in names:
+            if name in unknown:
+                found.problems.append(f"there is no column {name!r} ({role}){did_you_mean(name, columns)}")
+    time = schema.time if schema.time not in unknown else None
+    if schema.time is None:
+        time = find_time(table.outline.sample if table.outline else table.frame, schema)
+    if time is None and schema.time is None:
+        found.problems.append(_no_time(table, schema))
+    kept = {
+        role: tuple(n for n in getattr(schema, role) if n not in unknown)
+        for role in ("targets", "past", "future", "static")
+    }
+    series = schema.series if schema.series not in unknown else None
+    known = Schema(time, kept["targets"], series, kept["past"], kept["future"], kept["static"])
+    return known if schema.targets else replace(known, targets=_all_numeric(table, known, found))
+
+
+def _no_time(table: Table, schema: Schema) -> str:
+    """Why no column can be the time column, quoting the likeliest one."""
+    table = replace(table, frame=table.whole())
+    taken = {name for names in schema.roles().values() for name in names}
+    free = [name for name in table.frame.columns if name not in taken] or list(table.frame.columns)
+    parts = [name for name in free if name.strip().lower() in PARTS]
+    if len(parts) > 1:
+        return f"no column holds timestamps; join {', '.join(parts)} to one column such as 2024-01-31 18:00"
+    ranks = {name: rank for name in free if (rank := timestamps.name_rank(name)) is not None}
+    likely = min(ranks, key=lambda name: ranks[name]) if ranks else free[0]
+    stamps = timestamps.parse(table.frame[likely])
+    where = f"has {table.quote(likely, stamps.bad[:1])}" if len(stamps.bad) else "is empty"
+    which = "the likeliest column" if ranks else "the first column"
+    reason = stamps.problem or timestamps.REMEDY
+    choose = "or name the column with --time COLUMN"
+    return f"no column holds timestamps; {which}, {likely!r}, {where}: {reason}; {choose}"
+
+
+def _all_numeric(table: Table, schema: Schema, found: Findings) -> tuple[str, ...]:
+    """Every numeric column without a role; says which were left out and why."""
+    taken = {name for names in schema.roles().values() for name in names}
+    useful, broken = [], []
+    for name in table.frame.columns:
+        if name in taken:
+            continue
+        if not checks.is_number(table.frame[name]):
+            broken += [text] if (text := _almost_numeric(table, name)) else []
+        elif reason := _useless(table, name):
+            found.notes.append(f"column {name!r} {reason}: left out")
+        else:
+            useful.append(name)
+    if useful:
+        found.notes.extend(f"{text}: left out" for text in broken)
+        found.notes.append(f"{UNNAMED}: took {', '.join(useful)}")
+    else:
+        found.problems.append(
+            "; ".join(["there is no numeric column to forecast", *broken]) + "; name one with --target COLUMN"
+        )
+    return tuple(useful)
+
+
+def _almost_numeric(table: Table, name: str) -> str | None:
+    """Describe a text column most cells of which are numbers."""
+    values, bad = checks.numbers(table.frame[name])
+    if not 0 < len(bad) < np.isfinite(values).sum():
+        return None
+    quoted = table.quote(name, bad, 3)
+    return f"column {name!r} has {len(bad):,} of {len(values):,} cells that are not numbers ({quoted})"
+
+
+def _useless(table: Table, name: str) -> str | None:
+    """Why a numeric column is no candidate for a target."""
+    values, _ = checks.numbers(table.frame[name])
+    if name.startswith("Unnamed: "):
+        return "has no name"
+    if np.isnan(values).all():
+        return "is empty"
+    if is_constant(table.frame[name]):
+        return "never changes"
+    counts = values[0] in (0, 1) and (values == np.arange(len(values)) + values[0]).all()
+    return "only counts the rows" if counts and name == table.frame.columns[0] else None
+
+
+def is_constant(column: pd.Series) -> bool:
+    """Whether a column has at most one distinct value besides missing ones."""
+    return column.nunique() <= 1
+
+
+def find_time(frame: pd.DataFrame, schema: Schema) -> str | None:
+    """The column that holds timestamps: one whose name says so, else the first that parses."""
+    taken = {name for role, names in schema.roles().items() if role != "time" for name in names}
+    free = [name for name in frame.columns if name not in taken]
+    ranked = sorted(free, key=lambda name: rank if (rank := timestamps.name_rank(name)) is not None else 99)
+    head = frame.head(SAMPLE)
+    return next((name for name in ranked if timestamps.is_time(head[name], name)), None)
+
+
+def series_hint(table: Table, schema: Schema, rows: Rows) -> str:
+    """What to do about doubled times: name the column of the ids, when there is one."""
+    if schema.series is not None:
+        return "keep one row for each, or aggregate them"
+    candidates = series_candidates(table, schema, rows)
+    if not candidates:
+        return "keep one row for each, or aggregate them; if a column names the series, use --series COLUMN"
+    names = " or ".join(f"--series {shlex.quote(name)}" for name in candidates[:3])
+    clock = next((name for name in candidates if _is_clock(table, name)), None)
+    join = f"; if {clock!r} is the time of day, join it to {schema.time!r} instead" if clock else ""
+    return f"is there a column that names the series? use {names}, which makes the rows unique{join}"
+
+
+def _is_clock(table: Table, name: str) -> bool:
+    first = str(table.whole()[name].iloc[0])
+    return name.strip().lower() in PARTS or bool(re.fullmatch(CLOCK, first))
+
+
+def series_candidates(table: Table, schema: Schema, rows: Rows) -> tuple[str, ...]:
+    """Columns whose values repeat and, with the time, tell all rows apart: text, or else whole numbers."""
+    frame = table.whole()
+    taken = {schema.time, *schema.past, *schema.future, *schema.static}
+    stamps = np.empty(len(rows.times), dtype=np.int64)
+    stamps[rows.positions(np.arange(len(stamps)))] = rows.times.astype(np.int64)
+    together = int(np.unique(stamps, return_counts=True)[1].max())
+    texts, counts = [], []
+    for name in frame.columns:
+        if name in taken or pd.api.types.is_float_dtype(frame[name]):
+            continue
+        codes, distinct = pd.factorize(frame[name])
+        number = checks.is_number(frame[name])
+        if not together <= len(distinct) <= (2 * together if number else len(codes) / 2):
+            continue
+        if not pd.DataFrame({"id": codes, "time": stamps}).duplicated().any():
+            (counts if number else texts).append(str(name))
+    return tuple(texts or counts)

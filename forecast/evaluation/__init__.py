@@ -1,0 +1,1 @@
+"""The judge: metrics, backtests, significance and the leaderboard. It knows no contestant."""

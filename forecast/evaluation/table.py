@@ -1,0 +1,188 @@
+"""The leaderboard as a table of text or HTML, with a caption that says what every number means."""
+
+from __future__ import annotations
+
+import html
+import math
+import textwrap
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+from forecast.evaluation.scores import Terms
+
+# What a narrow terminal does without, first to go first.
+LEAST_NEEDED = (
+    *("rmsse", "parameters", "bias", "predict_ms", "rmse", "smape"),
+    *("mase", "direction", "fit_seconds", "relmae", "dm_p"),
+)
+GAP = 2
+SHOWN = 4  # contestants whose series are counted in the caption
+
+
+class Board(Protocol):
+    """What a table is made of; see `forecast.evaluation.leaderboard.Leaderboard`."""
+
+    @property
+    def frame(self) -> pd.DataFrame: ...
+    @property
+    def baseline(self) -> str: ...
+    @property
+    def verdict(self) -> str: ...
+    @property
+    def terms(self) -> Terms: ...
+    @property
+    def counts(self) -> pd.DataFrame | None: ...
+    @property
+    def failed(self) -> Mapping[str, str]: ...
+    @property
+    def untested(self) -> str: ...
+    @property
+    def targets(self) -> tuple[str, ...]: ...
+
+
+def as_text(board: Board, width: int) -> str:
+    """Verdict, table and caption, no line longer than `width` (but at least 40) columns."""
+    width = max(width, 40)
+    columns, dropped = _fit(_cells(board), width)
+    lines = [_wrap(_sentence(board.verdict), width), "", *_lines(columns), ""]
+    lines += [_wrap(note, width) for note in caption(board)]
+    if dropped:
+        lines.append(_wrap(f"Left out at this width: {', '.join(dropped)}.", width))
+    return "\n".join(lines)
+
+
+def as_html(board: Board) -> str:
+    """Verdict, table and caption for a notebook."""
+    cells = _cells(board)
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in cells)
+    rows = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>"
+        for row in zip(*cells.values(), strict=True)
+    )
+    notes = "<br>".join(html.escape(note) for note in caption(board))
+    return (
+        f"<p><strong>{html.escape(_sentence(board.verdict))}</strong></p>"
+        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table><p><small>{notes}</small></p>"
+    )
+
+
+def caption(board: Board) -> list[str]:
+    """What was judged and what each column means, one sentence or two per item."""
+    terms, base = board.terms, board.baseline
+    several = f", {len(board.targets)} targets" if len(board.targets) > 1 else f" of {board.targets[0]}"
+    every = "every row" if terms.stride == 1 else f"every {terms.stride} rows"
+    scale = "the row before" if terms.season == 1 else f"{terms.season} rows before"
+    notes = [
+        f"{_count(terms.judged, 'series', 'series')}{several}, {_count(terms.origins, 'origin')} ({every}), "
+        f"{_count(terms.horizon, 'step')} ahead, {_date(terms.since)} to {_date(terms.until)}.",
+        "mae, rmse, bias (forecast minus actual): unit of the target, over all origins, steps"
+        f"{', targets (each in its own unit)' if len(board.targets) > 1 else ''} and series.",
+        "smape: 200 |actual - forecast| / (|actual| + |forecast|), percent, as in M4. mase, rmsse: scaled by the "
+        f"training rows' change from {scale}. These three are means over series.",
+        f"relmae: mae / mae of repeating the last value ({_significant(terms.naive_mae)}). direction: share of steps "
+        f"on the right side of the last value; always saying the more frequent one has {_share(terms.majority)}.",
+        f"skill: 1 - mae / mae of the baseline, {base}. dm_p: Diebold-Mariano test against it (absolute errors, "
+        "Harvey's correction, Holm over contestants).",
+    ]
+    return notes + _exceptions(board)
+
+
+def _exceptions(board: Board) -> list[str]:
+    notes = []
+    if board.untested:
+        notes.append(f"No tests: {board.untested}.")
+    if board.terms.unscaled:
+        number = _count(board.terms.unscaled, "series", "series")
+        notes.append(f"mase and rmsse leave out {number}: no change in the training rows to scale by.")
+    worse = [str(model) for model in board.frame["model"][board.frame["relmae"] > 1.02]]
+    if worse:
+        notes.append(f"Worse than repeating the last value: {', '.join(worse)}.")
+    if board.counts is not None and not board.untested:
+        notes.append(_series_note(board, board.counts))
+    return notes + [f"Failed: {name}: {reason}" for name, reason in board.failed.items()]
+
+
+def _series_note(board: Board, counts: pd.DataFrame) -> str:
+    rows = {row.model: f"{row.model} {row.better}/{row.worse}/{row.undecided}" for row in counts.itertuples()}
+    others = [rows[model] for model in board.frame["model"] if model in rows]
+    shown = ", ".join(others[:SHOWN]) + (" and others" if len(others) > SHOWN else "")
+    rule = f"{board.baseline} (Holm over contestants and series)"
+    return f"Series better/worse/undecided against {rule}: {shown}."
+
+
+def _cells(board: Board) -> dict[str, list[str]]:
+    frame = board.frame
+    names = [f"{model} (baseline)" if model == board.baseline else str(model) for model in frame["model"]]
+    smallest = frame["mae"][frame["mae"] > 0].min()
+    decimals = 0 if math.isnan(smallest) else max(0, 3 - math.floor(math.log10(smallest)))
+    own: Callable[[float], str] = _significant if decimals > 8 else lambda x: f"{x:,.{decimals}f}"
+    formats: dict[str, Callable[[float], str]] = {
+        **dict.fromkeys(("mae", "rmse", "bias"), own),
+        "smape": lambda x: f"{x:.2f}",
+        "parameters": lambda x: f"{x:,.0f}",
+        **dict.fromkeys(("mase", "rmsse", "relmae"), lambda x: f"{x:.3f}"),
+        **dict.fromkeys(("direction", "skill"), _share),
+        "dm_p": lambda x: "<0.001" if x < 0.001 else f"{x:.3f}",
+        "fit_seconds": lambda x: "<0.01" if x < 0.01 else _significant(x),
+        "predict_ms": lambda x: "<0.001" if x < 0.001 else _significant(x),
+    }
+    rest = {name: ["-" if np.isnan(x) else say(x) for x in frame[name]] for name, say in formats.items()}
+    return {"model": names} | {name: rest[name] for name in frame.columns if name != "model"}
+
+
+def _fit(cells: dict[str, list[str]], width: int) -> tuple[dict[str, list[str]], list[str]]:
+    cells, dropped = dict(cells), []
+    for name in LEAST_NEEDED:
+        if _width(cells) <= width:
+            break
+        dropped.append(name)
+        del cells[name]
+    room = width - (_width(cells) - max(map(len, cells["model"])))
+    if _width(cells) > width:
+        cells["model"] = [name if len(name) <= room else f"{name[: room - 1]}…" for name in cells["model"]]
+    return cells, dropped
+
+
+def _width(cells: dict[str, list[str]]) -> int:
+    return sum(max(map(len, [name, *column])) for name, column in cells.items()) + GAP * (len(cells) - 1)
+
+
+def _lines(cells: dict[str, list[str]]) -> list[str]:
+    columns = []
+    for name, column in cells.items():
+        size = max(map(len, [name, *column]))
+        align = "<" if name == "model" else ">"
+        columns.append([f"{cell:{align}{size}}" for cell in (name, "-" * size, *column)])
+    return [(" " * GAP).join(row).rstrip() for row in zip(*columns, strict=True)]
+
+
+def _wrap(text: str, width: int) -> str:
+    return textwrap.fill(text, width, subsequent_indent="  ", break_on_hyphens=False)
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}." if text.startswith("nothing") else f"{text}."
+
+
+def _count(number: int, one: str, many: str | None = None) -> str:
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def _share(share: float) -> str:
+    return "-" if math.isnan(share) else f"{100 * share:.1f}%"
+
+
+def _significant(number: float) -> str:
+    """Three significant digits, without an exponent where that is readable."""
+    if number == 0 or not math.isfinite(number):
+        return f"{number:g}"
+    exponent = math.floor(math.log10(abs(number)))
+    return f"{number:.3g}" if exponent < -5 else f"{number:,.{max(0, 2 - exponent)}f}"
+
+
+def _date(time: np.datetime64) -> str:
+    stamp = pd.Timestamp(time)
+    return str(stamp.date()) if stamp == stamp.normalize() else stamp.strftime("%Y-%m-%d %H:%M")
