@@ -1,1 +1,77 @@
-"""Forecasting time series with recurrent networks."""
+"""Forecasting time series with recurrent networks, judged fairly against simple rules.
+
+`import forecast as fc` is quick: rooms that need torch, Lightning or scikit-learn are entered at the first use of
+one of their names (PEP 562).
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from forecast.data.describe import describe
+    from forecast.data.embedded import cards, read_dataset
+    from forecast.data.forecast import Actual, Forecast, Forecaster
+    from forecast.data.panel import Origins, Panel
+    from forecast.data.readers import from_frame, read_csv
+    from forecast.data.schema import Schema
+    from forecast.data.season import season_of, suggest
+    from forecast.errors import DataError, ForecastError, NotFittedError, SettingsError, TrainingError
+    from forecast.evaluation.backtest import backtest
+    from forecast.evaluation.leaderboard import leaderboard
+    from forecast.evaluation.metrics import bias, direction, mae, mase, relmae, rmse, rmsse, smape
+    from forecast.forecasters.artifact import load, save
+    from forecast.forecasters.linear import Linear
+    from forecast.forecasters.naive import Drift, Mean, Naive, SeasonalNaive
+    from forecast.forecasters.recurrent import Recurrent
+    from forecast.forecasters.tabular import Tabular
+    from forecast.nets.heads import Point
+    from forecast.nets.network import Architecture, Network, Sizes
+    from forecast.plotting import plot, plot_scores, plot_steps
+    from forecast.training.datamodule import DataModule
+    from forecast.training.fit import Training
+    from forecast.training.module import RecurrentModule
+    from forecast.windows.feeds import Windowed
+    from forecast.windows.window import Window
+
+_ROOMS = {
+    "data.describe": ("describe",),
+    "data.embedded": ("cards", "read_dataset"),
+    "data.forecast": ("Actual", "Forecast", "Forecaster"),
+    "data.panel": ("Origins", "Panel"),
+    "data.readers": ("from_frame", "read_csv"),
+    "data.schema": ("Schema",),
+    "data.season": ("season_of", "suggest"),
+    "errors": ("DataError", "ForecastError", "NotFittedError", "SettingsError", "TrainingError"),
+    "evaluation.backtest": ("backtest",),
+    "evaluation.leaderboard": ("leaderboard",),
+    "evaluation.metrics": ("bias", "direction", "mae", "mase", "relmae", "rmse", "rmsse", "smape"),
+    "forecasters.artifact": ("load", "save"),
+    "forecasters.linear": ("Linear",),
+    "forecasters.naive": ("Drift", "Mean", "Naive", "SeasonalNaive"),
+    "forecasters.recurrent": ("Recurrent",),
+    "forecasters.tabular": ("Tabular",),
+    "nets.heads": ("Point",),
+    "nets.network": ("Architecture", "Network", "Sizes"),
+    "plotting": ("plot", "plot_scores", "plot_steps"),
+    "training.datamodule": ("DataModule",),
+    "training.fit": ("Training",),
+    "training.module": ("RecurrentModule",),
+    "windows.feeds": ("Windowed",),
+    "windows.window": ("Window",),
+}
+_HOME = {name: room for room, names in _ROOMS.items() for name in names}
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'forecast' has no attribute {name!r}")
+    value = getattr(import_module(f"forecast.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

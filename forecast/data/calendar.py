@@ -61,7 +61,10 @@ class Calendar:
     def _after_months(self, last: np.ndarray, ahead: np.ndarray) -> np.ndarray:
         day = last.astype("datetime64[D]")
         month = last.astype("datetime64[M]") + ahead * self.step
-        first, length = month.astype("datetime64[D]"), (month + 1).astype("datetime64[D]") - month.astype("datetime64[D]")
+        first, length = (
+            month.astype("datetime64[D]"),
+            (month + 1).astype("datetime64[D]") - month.astype("datetime64[D]"),
+        )
         wanted = (day - day.astype("datetime64[M]").astype("datetime64[D]")) if self.anchor == "day" else 0 * DAY
         shift = length - DAY if self.anchor == "end" else np.minimum(wanted, length - DAY)
         return (first + shift).astype("datetime64[us]") + (last - day)
@@ -79,7 +82,7 @@ class Calendar:
         days, rest = divmod(self.step, int(DAY / np.timedelta64(1, "us")))
         if not rest:
             return "D" if days == 1 else f"{days}D"
-        return pd.tseries.frequencies.to_offset(pd.Timedelta(self.step, unit="us")).freqstr
+        return pd.tseries.frequencies.to_offset(pd.Timedelta(self.step, unit="us")).freqstr  # pyrefly: ignore
 
     def __str__(self) -> str:
         words = {

@@ -126,7 +126,7 @@ class Panel:
         return np.repeat(np.arange(len(self.series)), self.lengths)
 
     def __repr__(self) -> str:
-        span = f"{self.times.min()} to {self.times.max()}" if len(self.times) else "empty"
+        span = f"{_day(self.times.min())} to {_day(self.times.max())}" if len(self.times) else "empty"
         return (
             f"Panel({len(self.series)} series, {len(self.times)} rows, targets {list(self.targets)}, "
             f"{self.calendar.alias}, {span})"
@@ -207,7 +207,7 @@ class Panel:
 
         Rows behind it carry known-ahead covariates only (or nothing), so a forecast starts here.
         """
-        seen = self.observed[:, : self.layout.targets].any(axis=1)
+        seen = np.atleast_1d(self.observed[:, : self.layout.targets].any(axis=1))
         position = np.where(seen, np.arange(len(seen)), -1)
         last = np.concatenate([[-1], np.maximum.accumulate(position)]) if len(seen) else np.array([-1])
         return np.maximum(last[self.offsets[1:]] + 1 - self.offsets[:-1], 0)

@@ -37,7 +37,7 @@ class Fused(nn.Module):
     """One of torch's own recurrent layers (fused kernels on CPU and GPU), kept to the promise of a cell.
 
     Args:
-        layer: `nn.RNN`, `nn.LSTM` or `nn.GRU` with `batch_first=True`, one direction.
+        layer: `nn.RNN`, `nn.LSTM` or `nn.GRU`, time first (a few percent quicker than `batch_first`), one direction.
 
     Example:
         >>> cell = gru(inputs=3, hidden_size=8)
@@ -55,7 +55,7 @@ class Fused(nn.Module):
 
     def initial(self, batch: int) -> State:
         """Zeros [layer, batch, hidden] on the device and in the precision of the weights."""
-        weight = self.layer.weight_hh_l0
+        weight = next(self.layer.parameters())
         zeros = weight.new_zeros(self.layer.num_layers, batch, self.hidden_size)
         return (zeros,) * self.tensors
 
@@ -63,31 +63,29 @@ class Fused(nn.Module):
         self, x: Float[Tensor, "batch time input"], state: State
     ) -> tuple[Float[Tensor, "batch time hidden"], State]:
         """Read a sequence: hidden states of every step, and the state after the last."""
-        if self.tensors == 2:
-            return self.layer(x, state)
-        hidden, last = self.layer(x, state[0])
-        return hidden, (last,)
+        hidden, last = self.layer(x.transpose(0, 1), state if self.tensors == 2 else state[0])
+        return hidden.transpose(0, 1), last if self.tensors == 2 else (last,)
 
 
 def rnn(inputs: int, hidden_size: int, layers: int = 1, dropout: float = 0.0) -> Fused:
     """Elman's simple recurrent network with tanh: h_t = tanh(W x_t + U h_{t-1} + b)."""
-    return Fused(nn.RNN(inputs, hidden_size, layers, batch_first=True, dropout=checked_dropout(dropout, layers)))
+    return Fused(nn.RNN(inputs, hidden_size, layers, dropout=checked_dropout(dropout, layers)))
 
 
 def rnn_relu(inputs: int, hidden_size: int, layers: int = 1, dropout: float = 0.0) -> Fused:
     """The simple recurrent network with a rectifier: h_t = max(0, W x_t + U h_{t-1} + b)."""
     dropout = checked_dropout(dropout, layers)
-    return Fused(nn.RNN(inputs, hidden_size, layers, nonlinearity="relu", batch_first=True, dropout=dropout))
+    return Fused(nn.RNN(inputs, hidden_size, layers, nonlinearity="relu", dropout=dropout))
 
 
 def lstm(inputs: int, hidden_size: int, layers: int = 1, dropout: float = 0.0) -> Fused:
     """Long short-term memory (Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000)."""
-    return Fused(nn.LSTM(inputs, hidden_size, layers, batch_first=True, dropout=checked_dropout(dropout, layers)))
+    return Fused(nn.LSTM(inputs, hidden_size, layers, dropout=checked_dropout(dropout, layers)))
 
 
 def gru(inputs: int, hidden_size: int, layers: int = 1, dropout: float = 0.0) -> Fused:
     """Gated recurrent unit (Cho et al. 2014), reset gate after the matrix product as in torch and cuDNN."""
-    return Fused(nn.GRU(inputs, hidden_size, layers, batch_first=True, dropout=checked_dropout(dropout, layers)))
+    return Fused(nn.GRU(inputs, hidden_size, layers, dropout=checked_dropout(dropout, layers)))
 
 
 CELLS: dict[str, CellFactory] = {"rnn": rnn, "rnn-relu": rnn_relu, "lstm": lstm, "gru": gru}
@@ -130,7 +128,9 @@ def checked_dropout(dropout: float, layers: int) -> float:
     if not 0 <= dropout < 1:
         raise SettingsError(f"dropout={dropout}: at least 0 and below 1")
     if dropout and layers == 1:
-        raise SettingsError(f"dropout={dropout} does nothing with one layer (it works between layers); use layers=2 or 0")
+        raise SettingsError(
+            f"dropout={dropout} does nothing with one layer (it works between layers); use layers=2 or 0"
+        )
     return dropout
 
 

@@ -84,7 +84,8 @@ class Point:
         loss = LOSSES[self.criterion]
         if seen is None:
             return loss(raw[..., 0], target)
-        cells = loss(raw[..., 0], target, reduction="none")
+        # The target is masked first: a NaN that only the loss is masked for still reaches the gradients, as 0 * NaN.
+        cells = loss(raw[..., 0], torch.where(seen, target, 0.0), reduction="none")
         return torch.where(seen, cells, 0.0).sum() / seen.sum().clamp(min=1)
 
     def values(self, raw: Float[Tensor, "origin step target 1"]) -> Float[Tensor, "origin step target 1"]:

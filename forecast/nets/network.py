@@ -141,9 +141,10 @@ class Network(nn.Module):
     ) -> Float[Tensor, "batch horizon target width"]:
         """Decode every step from the state at the origin, in the units of the window."""
         fold = len(hidden) // len(future)
-        ahead = future.flatten(1).repeat_interleave(fold, dim=0)
-        raw = self.decoder(torch.cat([hidden, ahead], dim=1) if self.sizes.future else hidden)
-        raw = raw.view(len(future), fold, self.sizes.horizon, self.read, self.head.width)
+        if self.sizes.future:
+            ahead = future.flatten(1)
+            hidden = torch.cat([hidden, ahead.repeat_interleave(fold, dim=0) if fold > 1 else ahead], dim=1)
+        raw = self.decoder(hidden).view(len(future), fold, self.sizes.horizon, self.read, self.head.width)
         raw = raw.transpose(1, 2).flatten(2, 3)
         if self.skip is None:
             return raw

@@ -51,8 +51,7 @@ def scale_window(
     if scaling == "standard":
         count = weight.sum(dim=1, keepdim=True).clamp(min=1)
         mean = (past * weight).sum(dim=1, keepdim=True) / count
-        width = (((past - mean) ** 2 * weight).sum(dim=1, keepdim=True) / count).sqrt()
-        spread = _positive(width)
+        spread = _positive(_root(((past - mean) ** 2 * weight).sum(dim=1, keepdim=True) / count))
         return Scaled((past - mean) / spread, mean, spread)
     mean, width = running_moments(past, weight, time_constant)
     spread = _positive(width)
@@ -76,7 +75,12 @@ def running_moments(
     mean = level + torch.einsum("ti,bic->btc", decay, weight * (x - level)) / total
     before = torch.cat([mean[:, :1], mean[:, :-1]], dim=1)
     variance = torch.einsum("ti,bic->btc", decay, weight * (x - before) * (x - mean)) / total
-    return mean, variance.clamp(min=0).sqrt()
+    return mean, _root(variance)
+
+
+def _root(variance: Tensor) -> Tensor:
+    """Square root that stays a hair above 0, where its slope would turn every gradient behind it into NaN."""
+    return variance.clamp(min=1e-18).sqrt()
 
 
 def _positive(width: Tensor) -> Tensor:

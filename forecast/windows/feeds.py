@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, RandomSampler
 
 from forecast.errors import SettingsError
 
@@ -24,11 +27,18 @@ class OriginIndex(Dataset[Tensor]):
     def __len__(self) -> int:
         return len(self.index)
 
-    def __getitem__(self, item: int) -> Tensor:
-        return self.index[item]
+    def __getitem__(self, index: int) -> Tensor:
+        return self.index[index]
 
     def __getitems__(self, items: list[int]) -> Tensor:
-        return self.index[torch.tensor(items)]
+        return self.index[torch.from_numpy(np.array(items))]
+
+
+class Shuffled(RandomSampler):
+    """torch's random sampler, handing out a list instead of waking a generator for every origin."""
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(torch.randperm(self.num_samples, generator=self.generator).tolist())
 
 
 @dataclass(frozen=True)
@@ -54,14 +64,11 @@ class Windowed:
 
     def loader(self, index: Tensor, training: bool, seed: int = 0) -> DataLoader[Tensor]:
         """A DataLoader of integer batches; Lightning may put its distributed sampler into it."""
-        return DataLoader(
-            OriginIndex(index),
-            batch_size=self.batch_size,
-            shuffle=training and self.shuffle,
-            collate_fn=_as_is,
-            generator=torch.Generator().manual_seed(seed),
-        )
+        dataset = OriginIndex(index)
+        generator = torch.Generator().manual_seed(seed)
+        shuffled = Shuffled(dataset, generator=generator) if training and self.shuffle and len(dataset) else None
+        return DataLoader(dataset, batch_size=self.batch_size, sampler=shuffled, collate_fn=_as_is, generator=generator)
 
 
-def _as_is(batch: Tensor) -> Tensor:
+def _as_is(batch: Any) -> Any:
     return batch

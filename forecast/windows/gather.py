@@ -44,7 +44,7 @@ class Batch(NamedTuple):
         past: [origin, context, channel]: targets, past and future covariates up to the origin.
         future: [origin, horizon, future covariate].
         static: [origin, static covariate].
-        target: [origin, horizon, target]; None when forecasting.
+        target: [origin, horizon, target]; no steps when forecasting.
         past_seen: bool [origin, context, channel], or None when all were observed.
         target_seen: bool [origin, horizon, target], or None when all were observed.
     """
@@ -52,7 +52,7 @@ class Batch(NamedTuple):
     past: Tensor
     future: Tensor
     static: Tensor
-    target: Tensor | None
+    target: Tensor
     past_seen: Tensor | None
     target_seen: Tensor | None
 
@@ -84,18 +84,18 @@ def gather(rows: Rows, index: Tensor, context: int, horizon: int, targets: bool 
     """
     first, series = index[:, 0], index[:, 1]
     layout = rows.layout
-    goal = slice(0, layout.targets)
+    goal = slice(0, layout.targets)  # whole rows are cut and then narrowed: copying them is quicker than picking cells
     known = slice(layout.channels - layout.future, layout.channels)
     ahead = first if layout.future or targets else first[:0]
     return Batch(
         past=_windows(rows.values, first - context, context),
-        future=_windows(rows.values[:, known], ahead, horizon)
+        future=_windows(rows.values, ahead, horizon)[..., known]
         if layout.future
         else rows.values.new_zeros(len(first), horizon, 0),
         static=rows.static.index_select(0, series),
-        target=_windows(rows.values[:, goal], first, horizon) if targets else None,
+        target=_windows(rows.values, first, horizon if targets else 0)[..., goal],
         past_seen=None if rows.seen is None else _windows(rows.seen, first - context, context),
-        target_seen=_windows(rows.seen[:, goal], first, horizon) if targets and rows.seen is not None else None,
+        target_seen=_windows(rows.seen, first, horizon)[..., goal] if targets and rows.seen is not None else None,
     )
 
 

@@ -113,7 +113,10 @@ def split(panel: Panel, window: Window, fraction: float) -> Split:
 
 def _too_short(panel: Panel, window: Window, rows: np.ndarray, side: str) -> None:
     needed = window.length if side == "training" else window.horizon
-    shown = ", ".join(f"{panel.series[i]!r} has {rows[i]}" for i in np.argsort(-rows, kind="stable")[:5])
+    shown = ", ".join(
+        f"{repr(panel.series[i]) if panel.series[i] else 'the series'} has {rows[i]}"
+        for i in np.argsort(-rows, kind="stable")[:5]
+    )
     raise TrainingError(
         f"no {side} windows: context {window.context} + horizon {window.horizon} need {needed} {side} rows in a series"
         f" with observed targets; {shown}{' ...' if len(rows) > 5 else ''}. "

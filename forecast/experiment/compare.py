@@ -1,0 +1,202 @@
+"""Compare: complete an experiment from what was asked and what the data suggests, and run it."""
+
+from __future__ import annotations
+
+import importlib.util
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from forecast.data.describe import Description, describe
+from forecast.data.embedded import cards, locate, read_dataset
+from forecast.data.forecast import Forecast, Forecaster
+from forecast.data.panel import Panel, Since
+from forecast.data.schema import Schema
+from forecast.data.season import suggest
+from forecast.errors import ForecastError, SettingsError
+from forecast.evaluation.backtest import backtest
+from forecast.evaluation.leaderboard import Leaderboard, leaderboard
+from forecast.evaluation.scores import Scores
+from forecast.experiment.contestants import PRESETS, Contestant, Seasonal, preset
+from forecast.experiment.progress import Progress
+from forecast.experiment.reach import complete, ends, not_judged, require_rows
+from forecast.experiment.settings import Experiment, Split
+from forecast.forecasters.recurrent import Recurrent
+from forecast.training.fit import Training
+from forecast.windows.window import Window
+
+LAST_FIFTH = 0.8
+NO_PLOTS = "no plots: they need matplotlib (pip install 'forecast-recurrent[plot]')"
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a comparison found.
+
+    Args:
+        experiment: the settings, complete.
+        panel: the data.
+        scores: everything the judge measured.
+        board: the leaderboard.
+        ahead: the best model's forecast after the last row, fitted again on all rows; None where it cannot be made.
+        notes: what the reader of the results should know.
+    """
+
+    experiment: Experiment
+    panel: Panel
+    scores: Scores
+    board: Leaderboard
+    ahead: Forecast | None
+    notes: tuple[str, ...]
+
+    @property
+    def best(self) -> str:
+        """The model at the top of the leaderboard."""
+        return str(self.board.frame["model"].iloc[0])
+
+
+def plan(
+    data: str,
+    schema: Schema,
+    *,
+    context: int | None = None,
+    horizon: int | None = None,
+    split: Split = Split(),  # noqa: B008 - a frozen value
+    models: tuple[str, ...] = (),
+    training: Training | None = None,
+) -> tuple[Experiment, Panel]:
+    """Complete an experiment from what was asked for, the data set's card and the data itself.
+
+    Context, horizon and season that were not given are suggested by the rows before the split. Without `models`
+    all presets take part; the seasonal naive rule only where a season was found.
+
+    Args:
+        schema: roles that were named; an embedded data set's card fills in the others.
+        split: where testing begins.
+
+    Returns:
+        The experiment, and the panel that was read for it.
+    """
+    training = training or Training()
+    asked = {name: preset(name) for name in models}
+    base = preset(split.baseline)
+    Window(1 if context is None else context, 1 if horizon is None else horizon)
+    panel = read_dataset(data, with_card(data, schema))
+    split = placed(split, data)
+    train = panel.until(first_test(split, panel))
+    season = suggest(train, split.season).season
+    window = complete(train, season, training.validation, context, horizon)
+    forecasters = asked or _all_presets(season)
+    if split.baseline not in forecasters:
+        forecasters = {split.baseline: base} | forecasters
+    forecasters = {n: Seasonal(season) if isinstance(f, Seasonal) else f for n, f in forecasters.items()}
+    return Experiment(data, panel.schema, window, forecasters, replace(split, season=season), training), panel
+
+
+def with_card(data: str, asked: Schema) -> Schema:
+    """The roles that were named, completed by the card of an embedded data set."""
+    known = cards().get(data)
+    if known is None:
+        return asked
+    card = known.schema
+    named = {name for names in asked.roles().values() for name in names}
+    kept = {role: tuple(n for n in getattr(card, role) if n not in named) for role in ("past", "future", "static")}
+    return Schema(
+        time=asked.time or card.time,
+        targets=asked.targets or card.targets,
+        series=asked.series or card.series,
+        past=asked.past or kept["past"],
+        future=asked.future or kept["future"],
+        static=asked.static or kept["static"],
+    )
+
+
+def described(data: str, schema: Schema) -> Description:
+    """Describe a file, or an embedded data set under its name."""
+    card = cards().get(data)
+    if card is None:
+        return describe(data, schema)
+    path = locate(card)
+    found = describe(path, with_card(data, schema))
+    return replace(found, source=f"{data}: {card.title}", command=found.command.replace(shlex.quote(str(path)), data))
+
+
+def placed(split: Split, data: str) -> Split:
+    """The split with what was left open: as the data set's card has it, else the last 20 % of the time span."""
+    card = cards().get(data)
+    if split.since is None:
+        split = replace(split, since=card.split if card and card.split is not None else LAST_FIFTH)
+    return replace(split, season=card.season) if card and split.season is None else split
+
+
+def first_test(split: Split, panel: Panel) -> Since:
+    """Where testing begins; rows that carry nothing but known-ahead covariates do not count among the last ones."""
+    since = LAST_FIFTH if split.since is None else split.since
+    if not isinstance(since, int) or since >= 0:
+        return since
+    longest = int(panel.ends().max())
+    if -since >= longest:
+        raise SettingsError(f"the last {-since} rows cannot be the test: the longest series has {longest}")
+    return since - int((panel.lengths - panel.ends()).max()) if panel.layout.future else since
+
+
+def _all_presets(season: int) -> dict[str, Contestant]:
+    return {name: made for name, made in PRESETS.items() if season > 1 or name != "seasonal-naive"}
+
+
+def compare(experiment: Experiment, panel: Panel, progress: bool = False) -> Outcome:
+    """Judge the contestants at the same origins, then forecast ahead with the best.
+
+    Args:
+        panel: the data of the experiment.
+        progress: show bars, where stderr is a terminal.
+
+    Raises:
+        ForecastError: the series are too short, the baseline fails, or every contestant does.
+    """
+    split, since = experiment.split, first_test(experiment.split, panel)
+    contestants = experiment.contestants()
+    require_rows(experiment, panel, panel.until(since))
+    for forecaster in contestants.values():
+        if isinstance(forecaster, Recurrent):
+            forecaster.progress = progress
+    with Progress(experiment.forecasters, progress) as bar:
+        scores = backtest(contestants, panel, since, stride=split.stride, season=split.season, progress=bar.judge)
+        board = leaderboard(scores, split.baseline)
+        best = str(board.frame["model"].iloc[0])
+        bar.last(best, f"fitting {best} on all rows, for the forecast ahead")
+        ahead, notes = _ahead(experiment, panel, best)
+    notes = [*_training_notes(contestants), *not_judged(scores, panel, experiment.window), *notes]
+    notes += [] if importlib.util.find_spec("matplotlib") else [NO_PLOTS]
+    return Outcome(experiment, panel, scores, board, ahead, tuple(notes))
+
+
+def _ahead(experiment: Experiment, panel: Panel, best: str) -> tuple[Forecast | None, list[str]]:
+    origins, notes = ends(panel, experiment.window)
+    try:
+        return experiment.make(best).fit(panel).predict(panel, origins), notes
+    except ForecastError as error:
+        text = str(error).removeprefix("panel: ")
+        return None, [*notes, f"no forecast after the last row: {text}"]
+
+
+def _training_notes(contestants: Mapping[str, Forecaster]) -> list[str]:
+    histories = {name: made.history for name, made in contestants.items() if isinstance(made, Recurrent)}
+    return [
+        f"{name}: kept epoch {history.best} of {len(history.epochs)}, ended by {history.stopped}"
+        for name, history in histories.items()
+        if history is not None
+    ]
+
+
+def opened(experiment: Experiment) -> tuple[Experiment, Panel]:
+    """Check the device, read the data, and fill in where testing begins."""
+    experiment.training.accelerator()
+    experiment.contestants()
+    panel = read_dataset(experiment.data, experiment.schema)
+    return replace(experiment, schema=panel.schema, split=placed(experiment.split, experiment.data)), panel
+
+
+def run(experiment: Experiment, progress: bool = False) -> Outcome:
+    """Read the data of an experiment and compare."""
+    return compare(*opened(experiment), progress)

@@ -1,0 +1,180 @@
+"""Contestants by name: the settings of each kind, as they stand in a settings file, and the forecasters they make."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from forecast.data.forecast import Forecaster
+from forecast.errors import SettingsError, did_you_mean
+from forecast.experiment.tables import settings
+from forecast.forecasters.linear import Linear
+from forecast.forecasters.naive import Drift, Mean, Naive, SeasonalNaive
+from forecast.forecasters.recurrent import Recurrent
+from forecast.nets.heads import Point
+from forecast.nets.network import Channels
+from forecast.nets.scaling import Scaling
+from forecast.training.fit import Training
+from forecast.windows.feeds import Windowed
+from forecast.windows.window import Window
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A naive rule.
+
+    Args:
+        rule: "naive", "drift" or "mean".
+    """
+
+    rule: Literal["naive", "drift", "mean"] = "naive"
+
+    def make(self, window: Window, training: Training) -> Forecaster:
+        """The forecaster."""
+        return {"naive": Naive, "drift": Drift, "mean": Mean}[self.rule](window)
+
+
+@dataclass(frozen=True)
+class Seasonal:
+    """The seasonal naive rule.
+
+    Args:
+        season: steps; None measures it on the training rows.
+    """
+
+    season: int | None = None
+
+    def make(self, window: Window, training: Training) -> Forecaster:
+        """The forecaster."""
+        return SeasonalNaive(window, self.season)
+
+
+@dataclass(frozen=True)
+class LinearSettings:
+    """The closed-form linear forecaster; it has nothing to set."""
+
+    def make(self, window: Window, training: Training) -> Forecaster:
+        """The forecaster."""
+        return Linear(window, training.validation or 0.2)
+
+
+@dataclass(frozen=True)
+class TabularSettings:
+    """A scikit-learn preset.
+
+    Args:
+        regressor: "ridge", "knn", "forest", "boosting" or "mlp".
+        windows: most training windows; None takes the preset's.
+    """
+
+    regressor: str = "ridge"
+    windows: int | None = None
+
+    def make(self, window: Window, training: Training) -> Forecaster:
+        """The forecaster; scikit-learn is loaded only here."""
+        from forecast.forecasters.tabular import Tabular
+
+        return Tabular(window, self.regressor, self.windows, seed=training.seed)
+
+
+@dataclass(frozen=True)
+class RecurrentSettings:
+    """A recurrent network; the names are those of `Recurrent`.
+
+    Args:
+        criterion: of the point head: "mse", "mae" or "huber".
+        batch_size: origins a step.
+    """
+
+    cell: str = "gru"
+    hidden_size: int = 64
+    layers: int = 1
+    dropout: float = 0.0
+    scaling: Scaling = "last"
+    skip: bool = True
+    channels: Channels = "independent"
+    criterion: Literal["mse", "mae", "huber"] = "mse"
+    batch_size: int = 64
+
+    def make(self, window: Window, training: Training) -> Forecaster:
+        """The forecaster."""
+        return Recurrent(
+            window,
+            self.cell,
+            self.hidden_size,
+            self.layers,
+            self.dropout,
+            self.scaling,
+            self.skip,
+            self.channels,
+            Point(self.criterion),
+            Windowed(self.batch_size),
+            training,
+        )
+
+
+Contestant = Rule | Seasonal | LinearSettings | TabularSettings | RecurrentSettings
+KINDS: dict[str, type[Contestant]] = {
+    "rule": Rule,
+    "seasonal": Seasonal,
+    "linear": LinearSettings,
+    "tabular": TabularSettings,
+    "recurrent": RecurrentSettings,
+}
+PRESETS: dict[str, Contestant] = {
+    "naive": Rule("naive"),
+    "seasonal-naive": Seasonal(),
+    "drift": Rule("drift"),
+    "mean": Rule("mean"),
+    "linear": LinearSettings(),
+    "ridge": TabularSettings("ridge"),
+    "knn": TabularSettings("knn"),
+    "forest": TabularSettings("forest"),
+    "boosting": TabularSettings("boosting"),
+    "mlp": TabularSettings("mlp"),
+    "rnn": RecurrentSettings("rnn"),
+    "lstm": RecurrentSettings("lstm"),
+    "gru": RecurrentSettings("gru"),
+}
+
+
+def preset(name: str) -> Contestant:
+    """The contestant of a name.
+
+    Raises:
+        SettingsError: no such name; suggests the nearest.
+    """
+    if name not in PRESETS:
+        raise SettingsError(f"no model {name!r}{did_you_mean(name, tuple(PRESETS))}")
+    return PRESETS[name]
+
+
+def from_table(name: str, table: Mapping[str, object]) -> Contestant:
+    """A contestant from its table in a settings file.
+
+    Without `kind` the table changes the preset of its name; with one it starts from that kind's defaults.
+
+    Example:
+        >>> from_table("gru", {"hidden_size": 128})
+        RecurrentSettings(cell='gru', hidden_size=128, layers=1, dropout=0.0, scaling='last', skip=True, \
+channels='independent', criterion='mse', batch_size=64)
+    """
+    entries = dict(table)
+    kind = entries.pop("kind", None)
+    where = f"forecasters.{name}"
+    if kind is None:
+        if name not in PRESETS:
+            hint = did_you_mean(name, tuple(PRESETS))
+            raise SettingsError(f"{where}: no preset of this name{hint}; write kind = ... ({', '.join(KINDS)})")
+        base = PRESETS[name]
+        return settings(type(base), asdict(base) | entries, where)
+    if str(kind) not in KINDS:
+        raise SettingsError(f"{where}: no kind {kind!r}{did_you_mean(str(kind), tuple(KINDS))}")
+    return settings(KINDS[str(kind)], entries, where)
+
+
+def to_table(contestant: Contestant) -> dict[str, object]:
+    """The table that `from_table` reads back."""
+    kind = next(name for name, cls in KINDS.items() if type(contestant) is cls)
+    return {"kind": kind, **asdict(contestant)}

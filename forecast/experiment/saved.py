@@ -1,0 +1,122 @@
+"""Saved models at work: fit and save, forecast a file, judge on later rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from forecast.data.embedded import read_dataset
+from forecast.data.forecast import Forecast
+from forecast.data.panel import Origins, Panel
+from forecast.data.schema import Schema
+from forecast.errors import DataError, SettingsError
+from forecast.evaluation.backtest import backtest
+from forecast.evaluation.leaderboard import Leaderboard, leaderboard
+from forecast.evaluation.scores import Scores
+from forecast.experiment.compare import first_test, with_card
+from forecast.experiment.contestants import Seasonal, preset
+from forecast.experiment.reach import complete, ends
+from forecast.experiment.settings import Split
+from forecast.forecasters.artifact import Saved, load, require_savable, save
+from forecast.forecasters.naive import Naive
+from forecast.forecasters.recurrent import Recurrent
+from forecast.training.fit import Training
+from forecast.windows.window import Window
+
+T = TypeVar("T")
+
+
+def fit_and_save(
+    data: str,
+    schema: Schema,
+    name: str,
+    window: tuple[int | None, int | None, int | None],
+    training: Training,
+    directory: Path,
+) -> tuple[Saved, Panel]:
+    """Fit one preset on all rows of a data set and save it.
+
+    Args:
+        name: of a preset that can be saved: a recurrent network, linear, or a naive rule.
+        window: context, horizon and season; None where the data should suggest them.
+    """
+    settings, (context, horizon, season) = preset(name), window
+    least = Window(1 if context is None else context, 1 if horizon is None else horizon)
+    require_savable(settings.make(least, training))
+    panel = read_dataset(data, with_card(data, schema))
+    if isinstance(settings, Seasonal):
+        settings = Seasonal(season)
+    shape = complete(panel, season, training.validation, context, horizon)
+    model = require_savable(settings.make(shape, training))
+    if isinstance(model, Recurrent):
+        model.progress = True
+    model.fit(panel)
+    save(model, directory, panel)
+    return model, panel
+
+
+def forecast_file(directory: str | Path, data: str) -> tuple[pd.DataFrame, list[str]]:
+    """Forecast after the last row of every series of a file, with a saved model.
+
+    Returns:
+        A long frame, and sentences about series that are too short for it.
+    """
+    saved = load(directory)
+    panel = read_dataset(data, saved.schema)
+    origins, notes = ends(panel, saved.model.window)
+    return _named(data, lambda: saved.model.predict(panel, origins if len(origins) else None)).to_frame(), notes
+
+
+def _named(data: str, work: Callable[[], T]) -> T:
+    """Do some work; a problem of "the panel" is one of the file it came from."""
+    try:
+        return work()
+    except DataError as error:
+        raise DataError(data, error.problems) from error
+
+
+class Frozen:
+    """A fitted forecaster that the judge may not fit again."""
+
+    def __init__(self, model: Saved) -> None:
+        self.window, self.model = model.window, model
+        self.parameters = model.parameters
+
+    def fit(self, panel: Panel) -> Self:
+        """Leave the model as it was saved."""
+        return self
+
+    def predict(self, panel: Panel, origins: Origins | None = None) -> Forecast:
+        """The saved model's forecast."""
+        return self.model.predict(panel, origins)
+
+
+def backtest_file(directory: str | Path, data: str, split: Split) -> tuple[Scores, Leaderboard]:
+    """Judge a saved model, as it is, on rows later than those it was fitted on, beside the naive rule.
+
+    Without a split the test starts right after the last row of the fit, or where the first context is complete.
+
+    Raises:
+        SettingsError: no such rows, or a split that would test on rows the model has seen.
+    """
+    saved = load(directory)
+    panel = read_dataset(data, saved.schema)
+    later = panel.times[panel.times > saved.until]
+    if not len(later):
+        raise SettingsError(f"{data}: no row is later than {saved.last}, the last one the model was fitted on")
+    alone = saved.model.window.context if len(later) == len(panel.times) else str(later.min())
+    since = alone if split.since is None else first_test(split, panel)
+    first = panel.offsets[:-1] + np.minimum(panel.cut(since), np.maximum(panel.lengths - 1, 0))
+    if (panel.times[first] <= saved.until).any():
+        raise SettingsError(
+            f"the test (since {since}) begins among rows the model was fitted on, up to {saved.last}; use later ones"
+        )
+    contestants = {"naive": Naive(saved.model.window), "model": Frozen(saved.model)}
+    scores = _named(data, lambda: backtest(contestants, panel, since, stride=split.stride, season=split.season))
+    if "model" in scores.failed:
+        raise DataError(data, [scores.failed["model"].removeprefix("panel: ")])
+    return scores, leaderboard(scores, split.baseline)

@@ -1,0 +1,159 @@
+"""Experiment: everything a comparison needs, as one value that a settings file or flags can make."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from forecast.data.embedded import cards
+from forecast.data.forecast import Forecaster
+from forecast.data.schema import Schema
+from forecast.errors import SettingsError, did_you_mean
+from forecast.experiment.contestants import Contestant, from_table, to_table
+from forecast.experiment.tables import Table, override, read_toml, settings, write_toml
+from forecast.training.fit import Training
+from forecast.windows.window import Window
+
+HEADER = "# Run this again with: forecast run FILE\n"
+
+
+@dataclass(frozen=True)
+class Split:
+    """Where testing begins, and how it moves.
+
+    Args:
+        since: first test date, row, or share of the time span; a negative row counts from the end. None takes the
+            split of the data set's card, or the last 20 % of the time span.
+        stride: rows between test origins.
+        season: lag of the differences that scale MASE and RMSSE; None measures it on the training rows.
+        baseline: contestant the others are compared with.
+    """
+
+    since: str | int | float | None = None
+    stride: int = 1
+    season: int | None = None
+    baseline: str = "naive"
+
+    def __post_init__(self) -> None:
+        for name in ("stride", "season"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise SettingsError(f"{name}={value}: at least 1")
+
+
+def since_of(text: str | None, rows: int | None) -> str | float | int | None:
+    """`Split.since` of the flags --since and --test-rows.
+
+    Example:
+        >>> since_of("2024-01-01", None), since_of("0.8", None), since_of(None, 30)
+        ('2024-01-01', 0.8, -30)
+    """
+    if rows is not None:
+        if rows < 1:
+            raise SettingsError(f"--test-rows {rows}: at least 1")
+        return -rows
+    try:
+        share = float(text or "")
+    except ValueError:
+        return text
+    return share if 0 < share < 1 else text
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A comparison: data, roles, window, split, contestants, training.
+
+    Args:
+        data: a file, or the name of an embedded data set.
+        schema: roles of the columns.
+        window: context and horizon.
+        forecasters: settings of the contestants, by name.
+        split: where testing begins.
+        training: of the networks.
+    """
+
+    data: str
+    schema: Schema
+    window: Window
+    forecasters: Mapping[str, Contestant]
+    split: Split = field(default_factory=Split)
+    training: Training = field(default_factory=Training)
+
+    def __post_init__(self) -> None:
+        if self.split.baseline not in self.forecasters:
+            known = tuple(self.forecasters)
+            raise SettingsError(
+                f"baseline {self.split.baseline!r}: no such contestant{did_you_mean(self.split.baseline, known)}"
+            )
+
+    def contestants(self) -> dict[str, Forecaster]:
+        """Fresh forecasters, by name."""
+        return {name: self.make(name) for name in self.forecasters}
+
+    def make(self, name: str) -> Forecaster:
+        """A fresh forecaster."""
+        return self.forecasters[name].make(self.window, self.training)
+
+    def to_toml(self) -> str:
+        """The settings file that makes this experiment again."""
+        table = {
+            "data": self.data,
+            "schema": asdict(self.schema),
+            "window": asdict(self.window),
+            "split": asdict(self.split),
+            "training": asdict(self.training),
+            "forecasters": {name: to_table(contestant) for name, contestant in self.forecasters.items()},
+        }
+        return write_toml(table, HEADER)
+
+
+PARTS = ("data", "schema", "window", "split", "training", "forecasters")
+
+
+def read_experiment(path: str | Path, assignments: Sequence[str] = ()) -> Experiment:
+    """Read a settings file.
+
+    Args:
+        path: a TOML file with `data` and the tables schema, window, split, training, forecasters. Data that is not
+            found from here is looked for beside the file.
+        assignments: changes by dotted name, such as "forecasters.gru.hidden_size=128".
+
+    Raises:
+        SettingsError: names the table and the key.
+    """
+    experiment = from_tables(override(read_toml(path), assignments), str(path))
+    beside = Path(path).parent / experiment.data
+    if experiment.data not in cards() and not Path(experiment.data).exists() and beside.is_file():
+        return replace(experiment, data=str(beside))
+    return experiment
+
+
+def from_tables(table: Table, source: str) -> Experiment:
+    """An experiment from the tables of a settings file."""
+    for key in table:
+        if key not in PARTS:
+            raise SettingsError(f"{source}: no setting {key!r}{did_you_mean(key, PARTS)}")
+    for key in ("data", "window", "forecasters"):
+        if key not in table:
+            raise SettingsError(f"{source}: {key!r} is missing")
+    data, forecasters = table["data"], _part(table, "forecasters", source)
+    if not isinstance(data, str):
+        raise SettingsError(f"{source}: 'data' is a file or the name of a data set, in quotation marks")
+    if not forecasters:
+        raise SettingsError(f"{source}: no forecasters; write one table each, such as [forecasters.gru]")
+    return Experiment(
+        data=data,
+        schema=settings(Schema, _part(table, "schema", source), "schema"),
+        window=settings(Window, _part(table, "window", source), "window"),
+        forecasters={name: from_table(name, _part(forecasters, name, source)) for name in forecasters},
+        split=settings(Split, _part(table, "split", source), "split"),
+        training=settings(Training, _part(table, "training", source), "training"),
+    )
+
+
+def _part(table: Mapping[str, object], key: str, source: str) -> Mapping[str, object]:
+    part = table.get(key, {})
+    if not isinstance(part, Mapping):
+        raise SettingsError(f"{source}: {key!r} is a table: write [{key if key in PARTS else f'forecasters.{key}'}]")
+    return part

@@ -1,0 +1,1 @@
+"""Forecasters: naive rules, scikit-learn regressors, recurrent networks; one promise, one gather."""

@@ -1,0 +1,238 @@
+"""Saved forecasters: settings as JSON, numbers as safetensors. Nothing in a saved model can run code."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from forecast.data.panel import Panel
+from forecast.data.rows import day
+from forecast.data.scale import Scale
+from forecast.data.schema import Schema
+from forecast.errors import DataError, NotFittedError, SettingsError
+from forecast.forecasters.linear import Linear
+from forecast.forecasters.naive import Drift, Mean, Naive, SeasonalNaive
+from forecast.forecasters.recurrent import Recurrent
+from forecast.nets.cells import CELLS, CellFactory
+from forecast.nets.heads import Point
+from forecast.nets.network import Network, Sizes
+from forecast.training.fit import Training
+from forecast.windows.feeds import Windowed
+from forecast.windows.window import Window
+
+FORMAT = 1
+CONFIG, NUMBERS = "config.json", "numbers.safetensors"
+RULES = {"naive": Naive, "drift": Drift, "mean": Mean}
+Saved = Naive | SeasonalNaive | Drift | Mean | Linear | Recurrent
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A saved forecaster, read back.
+
+    Args:
+        model: ready to predict.
+        schema: roles of the columns it was fitted on, for reading new rows.
+        until: time of the last row with a target that it was fitted on, datetime64[us].
+    """
+
+    model: Saved
+    schema: Schema
+    until: np.datetime64
+
+    @property
+    def last(self) -> str:
+        """`until` in words."""
+        return day(self.until)
+
+
+def require_savable(model: object) -> Saved:
+    """Raise SettingsError for a forecaster that cannot be saved, before hours of fitting; else return it."""
+    if not isinstance(model, Saved):
+        raise SettingsError(
+            f"{type(model).__name__} cannot be saved: its file would have to run code when loaded. "
+            "Save linear, a recurrent network or a naive rule."
+        )
+    if isinstance(model, Recurrent):
+        _point(model)
+    return model
+
+
+def _point(model: Recurrent) -> Point:
+    if not isinstance(model.head, Point):
+        raise SettingsError(f"head {type(model.head).__name__} cannot be saved yet")
+    return model.head
+
+
+def save(model: Saved, directory: str | Path, panel: Panel) -> Path:
+    """Write a fitted forecaster into a directory (made where missing).
+
+    Args:
+        model: a naive rule, Linear or Recurrent.
+        panel: what it was fitted on; its schema and last time are kept.
+
+    Raises:
+        SettingsError: scikit-learn regressors, whose files could run code, and directories that cannot be written.
+        NotFittedError: the model was not fitted.
+    """
+    require_savable(model)
+    config, numbers = _describe(model)
+    config |= {"format": FORMAT, "window": asdict(model.window), "schema": asdict(panel.schema)}
+    ends = panel.end_origins()
+    config |= {"until": str(panel.times[panel.offsets[ends.series] + ends.step - 1].max())}
+    directory = Path(directory)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        save_file({name: value.contiguous() for name, value in numbers.items()}, directory / NUMBERS)
+        (directory / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"{directory}: the model cannot be written here ({error.strerror or error})") from error
+    return directory
+
+
+def load(directory: str | Path, cell: CellFactory | None = None) -> Loaded:
+    """Read a forecaster back, with the schema it was fitted on.
+
+    Args:
+        cell: your own cell class, when the model was made with one; a file can never name code to import.
+
+    Raises:
+        DataError: no model there, one that is damaged, or of a newer format.
+    """
+    directory = Path(directory)
+    try:
+        config = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
+        numbers = load_file(directory / NUMBERS)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise DataError(str(directory), [f"no readable model ({CONFIG} and {NUMBERS} are needed): {error}"]) from error
+    known = config.get("format") if isinstance(config, dict) else None
+    if known != FORMAT:
+        raise DataError(str(directory), [f"model format {known!r}, this version reads {FORMAT}"])
+    try:
+        schema = Schema(**config["schema"])
+        model = _build(config, numbers, cell)
+        return Loaded(model, schema, np.datetime64(config["until"], "us"))
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        detail = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise DataError(str(directory), [f"the model's files are damaged or do not fit together: {detail}"]) from error
+
+
+def _describe(model: Saved) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    if isinstance(model, Recurrent):
+        return _describe_recurrent(model)
+    if isinstance(model, Linear):
+        if model.weights is None or model.scale is None:
+            raise NotFittedError("fit the model before saving it")
+        config = {"kind": "linear", "validation": model.validation, "penalty": model.penalty}
+        return config | {"series": model.scale.series}, _scale_numbers(model.scale) | {
+            "weights": torch.from_numpy(model.weights)
+        }
+    if isinstance(model, SeasonalNaive):
+        return {"kind": "seasonal-naive", "season": model.fitted_season}, {}
+    return {"kind": next(kind for kind, rule in RULES.items() if isinstance(model, rule))}, {}
+
+
+def _describe_recurrent(model: Recurrent) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    if model.network is None or model.scale is None:
+        raise NotFittedError("fit the model before saving it")
+    architecture = {name: getattr(model.architecture, name) for name in model.architecture.__dataclass_fields__}
+    named = isinstance(model.architecture.cell, str)
+    architecture["cell"] = model.architecture.cell if named else None
+    config = {
+        "kind": "recurrent",
+        "architecture": architecture,
+        "sizes": asdict(model.network.sizes),
+        "head": {"criterion": _point(model).criterion},
+        "training": asdict(model.training),
+        "batch_size": model.feed.batch_size,
+        "series": model.scale.series,
+    }
+    weights = {f"network.{name}": value.detach().cpu() for name, value in model.network.state_dict().items()}
+    return config, _scale_numbers(model.scale) | weights
+
+
+def _build(config: dict[str, Any], numbers: dict[str, Tensor], cell: CellFactory | None) -> Saved:
+    window = Window(**config["window"])
+    kind = config["kind"]
+    if kind in RULES:
+        return RULES[kind](window)
+    if kind == "seasonal-naive":
+        return SeasonalNaive(window, int(config["season"]))
+    _require_finite(numbers)
+    schema = Schema(**config["schema"])
+    scale = _scale(config, numbers, schema)
+    if kind == "linear":
+        _require_shape("weights", numbers["weights"], (window.context, window.horizon))
+        model = Linear(window, config["validation"])
+        model.weights, model.penalty = numbers["weights"].numpy(), config["penalty"]
+        model.scale, model.schema = scale, schema
+        return model
+    if kind != "recurrent":
+        raise ValueError(f"a model of kind {kind!r} is not known")
+    return _build_recurrent(config, numbers, window, scale, schema, cell)
+
+
+def _build_recurrent(
+    config: dict[str, Any],
+    numbers: dict[str, Tensor],
+    window: Window,
+    scale: Scale,
+    schema: Schema,
+    cell: CellFactory | None,
+) -> Recurrent:
+    settings = dict(config["architecture"])
+    settings.pop("time_constant")
+    if cell is not None:
+        settings["cell"] = cell
+    elif settings["cell"] not in CELLS:
+        raise SettingsError("this model was made with a cell of its author's own: load(directory, cell=ThatClass)")
+    model = Recurrent(
+        window,
+        **settings,
+        head=Point(config["head"]["criterion"]),
+        feed=Windowed(config["batch_size"]),
+        training=Training(**config["training"]),
+    )
+    sizes = Sizes(window.context, window.horizon, *schema.layout)
+    if asdict(sizes) != config["sizes"]:
+        raise ValueError(f"sizes {config['sizes']}, window and columns say {asdict(sizes)}")
+    with torch.random.fork_rng(devices=[]):
+        network = Network(model.architecture, sizes, model.head)
+    prefix = "network."
+    network.load_state_dict({name[len(prefix) :]: v for name, v in numbers.items() if name.startswith(prefix)})
+    model.network, model.scale, model.schema = network, scale, schema
+    return model
+
+
+def _scale_numbers(scale: Scale) -> dict[str, Tensor]:
+    arrays = {"center": scale.center, "spread": scale.spread}
+    arrays |= {"static_center": scale.static_center, "static_spread": scale.static_spread}
+    return {f"scale.{name}": torch.from_numpy(np.ascontiguousarray(value)) for name, value in arrays.items()}
+
+
+def _scale(config: dict[str, Any], numbers: dict[str, Tensor], schema: Schema) -> Scale:
+    series, layout = tuple(config["series"]), schema.layout
+    shapes = {"center": (len(series), layout.channels), "static_center": (layout.static,)}
+    shapes |= {"spread": shapes["center"], "static_spread": shapes["static_center"]}
+    for name, shape in shapes.items():
+        _require_shape(f"scale.{name}", numbers[f"scale.{name}"], shape)
+    return Scale(series, **{name: numbers[f"scale.{name}"].numpy() for name in shapes})
+
+
+def _require_shape(name: str, value: Tensor, shape: tuple[int, ...]) -> None:
+    if tuple(value.shape) != shape:
+        raise ValueError(f"{name} has the shape {tuple(value.shape)}, {shape} is needed")
+
+
+def _require_finite(numbers: dict[str, Tensor]) -> None:
+    for name, value in numbers.items():
+        if not torch.isfinite(value).all():
+            raise ValueError(f"{name} holds numbers that are not finite")

@@ -1,0 +1,85 @@
+"""Scaling inside a window."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from forecast.nets.scaling import SCALINGS, running_moments, scale_window
+
+
+def slow_moments(x: list[float], weight: list[float], time_constant: float):
+    """Weighted mean and variance of the steps so far, written out step by step."""
+    means, widths = [], []
+    for t in range(len(x)):
+        w = [weight[i] * math.exp(-(t - i) / time_constant) for i in range(t + 1)]
+        total = sum(w)
+        mean = sum(a * b for a, b in zip(w, x, strict=False)) / total if total else None
+        variance = sum(a * (b - mean) ** 2 for a, b in zip(w, x, strict=False)) / total if total else None
+        means.append(mean)
+        widths.append(None if variance is None else math.sqrt(max(variance, 0)))
+    return means, widths
+
+
+@given(
+    st.lists(st.tuples(st.floats(-5, 5), st.booleans()), min_size=1, max_size=15),
+    st.floats(1, 30),
+    st.floats(-1e3, 1e3),
+)
+@settings(max_examples=100, deadline=None)
+def test_running_moments_equal_a_slow_loop_and_skip_masked_steps(steps, time_constant, level):
+    x = [value + level for value, _ in steps]
+    weight = [float(seen) for _, seen in steps]
+    fast = running_moments(
+        torch.tensor(x, dtype=torch.float64)[None, :, None],
+        torch.tensor(weight, dtype=torch.float64)[None, :, None],
+        time_constant,
+    )
+    mean, width = slow_moments(x, weight, time_constant)
+    for t in range(len(x)):
+        if mean[t] is None:
+            continue  # nothing seen yet: any finite number will do
+        assert float(fast[0][0, t, 0]) == pytest.approx(mean[t], abs=1e-8)
+        assert float(fast[1][0, t, 0]) == pytest.approx(width[t], abs=1e-5)
+    assert torch.isfinite(torch.cat(fast)).all()
+
+
+@pytest.mark.parametrize("scaling", SCALINGS)
+def test_a_scaled_context_leads_back_to_the_newest_value(scaling):
+    past = torch.randn(4, 9, 2, dtype=torch.float64) * 3 + 7
+    scaled = scale_window(past, None, scaling, 5.0)
+    assert torch.allclose(scaled.past[:, -1:] * scaled.spread + scaled.shift, past[:, -1:])
+
+
+@pytest.mark.parametrize("scaling", SCALINGS)
+def test_scaling_a_step_uses_nothing_later_than_it_or_the_whole_window_only(scaling):
+    """ "running" is causal inside the window; the others use the window, which ends at the origin."""
+    past = torch.randn(1, 9, 1, dtype=torch.float64)
+    other = past.clone()
+    other[:, 6:] += 5
+    early = [scale_window(each, None, scaling, 5.0).past[:, :6] for each in (past, other)]
+    assert torch.equal(*early) == (scaling in ("running", "none"))
+
+
+@pytest.mark.parametrize("scaling", SCALINGS)
+def test_a_window_that_does_not_move_stays_finite_and_so_do_its_gradients(scaling):
+    past = torch.full((1, 6, 1), 3.0, requires_grad=True)
+    scaled = scale_window(past, None, scaling, 5.0)
+    (scaled.past.sum() + scaled.shift.sum() + scaled.spread.sum()).backward()
+    assert scaled.past.isfinite().all()
+    assert past.grad.isfinite().all()
+    assert scaled.spread.item() == 1.0
+
+
+@pytest.mark.parametrize("scaling", ["standard", "running"])
+def test_cells_that_were_not_observed_do_not_count(scaling):
+    past = torch.randn(1, 9, 1, dtype=torch.float64)
+    seen = torch.ones_like(past, dtype=torch.bool)
+    seen[:, [2, 5]] = False
+    other = past.clone()
+    other[:, [2, 5]] = 100.0
+    a, b = (scale_window(each, seen, scaling, 5.0) for each in (past, other))
+    assert torch.allclose(a.shift, b.shift)
+    assert torch.allclose(a.spread, b.spread)
