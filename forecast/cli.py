@@ -158,7 +158,7 @@ def _outputs(parser: argparse.ArgumentParser, default: str | None, text: str) ->
 
 
 def _describe(args: argparse.Namespace) -> None:
-    from forecast.experiment.compare import described
+    from forecast.experiment.cards import described
 
     found = described(args.data, _schema(args))
     print(_json(found.to_json()) if args.json else found.to_text())

@@ -188,8 +188,8 @@ def main() -> None:
                  for _ in range(arguments.rounds)]  # fmt: skip
         ratios = sorted(a / b for a, b in pairs)
         ours, bare = (statistics.median(side) for side in zip(*pairs, strict=True))
-        print(f"(b) LSTM({HIDDEN}) batch {batch}, {arguments.threads} thread(s): ours {ours:,.0f}, bare {bare:,.0f} "
-              f"windows/s; ratio median {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})")  # fmt: skip
+        print(f"(b) LSTM({HIDDEN}) batch {batch}, {arguments.threads} thread(s): ours {ours:,.0f}, bare {bare:,.0f} windows/s;"
+              f" ratio median {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})")  # fmt: skip
     result = child(arguments, "memory")
     print(
         "(c) 1,000,000 rows x 14 channels: panel {panel_mb:.0f} MB, peak {peak_mb:.0f} MB, {ratio:.2f}x".format(

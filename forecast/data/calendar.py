@@ -22,7 +22,7 @@ class Calendar:
     """Distance between rows, and the dates that follow a date.
 
     Args:
-        kind: "step" (a fixed duration), "business" (weekdays), "months" (calendar months), "unknown" (one row a series).
+        kind: "step" (a fixed duration), "business" (weekdays), "months", "unknown" (one row a series).
         step: microseconds for "step", business days for "business", months for "months".
         anchor: which day of the month, for "months".
         regular: share of the neighbouring rows that are exactly one step apart.

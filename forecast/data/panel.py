@@ -54,7 +54,8 @@ class Panel:
         report: what a reader repaired or wants to be known, one sentence each.
 
     Example:
-        >>> panel = Panel.from_arrays(np.array([[1.0], [np.nan], [3.0]]), np.arange("2024-01", "2024-04", dtype="M8[M]"))
+        >>> months = np.arange("2024-01", "2024-04", dtype="M8[M]")
+        >>> panel = Panel.from_arrays(np.array([[1.0], [np.nan], [3.0]]), months)
         >>> panel.values[:, 0].tolist(), panel.observed[:, 0].tolist()
         ([1.0, 1.0, 3.0], [True, False, True])
         >>> len(panel.until("2024-03-01").times)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from forecast.data.describe import Description, describe
-from forecast.data.embedded import cards, locate, read_dataset
+from forecast.data.embedded import cards, read_dataset
 from forecast.data.forecast import Forecast, Forecaster
 from forecast.data.panel import Panel, Since
 from forecast.data.schema import Schema
@@ -17,6 +15,7 @@ from forecast.errors import ForecastError, SettingsError
 from forecast.evaluation.backtest import backtest
 from forecast.evaluation.leaderboard import Leaderboard, leaderboard
 from forecast.evaluation.scores import Scores
+from forecast.experiment.cards import with_card
 from forecast.experiment.contestants import PRESETS, Contestant, Seasonal, preset
 from forecast.experiment.progress import Progress
 from forecast.experiment.reach import complete, ends, not_judged, require_rows
@@ -91,34 +90,6 @@ def plan(
         forecasters = {split.baseline: base} | forecasters
     forecasters = {n: Seasonal(season) if isinstance(f, Seasonal) else f for n, f in forecasters.items()}
     return Experiment(data, panel.schema, window, forecasters, replace(split, season=season), training), panel
-
-
-def with_card(data: str, asked: Schema) -> Schema:
-    """The roles that were named, completed by the card of an embedded data set."""
-    known = cards().get(data)
-    if known is None:
-        return asked
-    card = known.schema
-    named = {name for names in asked.roles().values() for name in names}
-    kept = {role: tuple(n for n in getattr(card, role) if n not in named) for role in ("past", "future", "static")}
-    return Schema(
-        time=asked.time or card.time,
-        targets=asked.targets or card.targets,
-        series=asked.series or card.series,
-        past=asked.past or kept["past"],
-        future=asked.future or kept["future"],
-        static=asked.static or kept["static"],
-    )
-
-
-def described(data: str, schema: Schema) -> Description:
-    """Describe a file, or an embedded data set under its name."""
-    card = cards().get(data)
-    if card is None:
-        return describe(data, schema)
-    path = locate(card)
-    found = describe(path, with_card(data, schema))
-    return replace(found, source=f"{data}: {card.title}", command=found.command.replace(shlex.quote(str(path)), data))
 
 
 def placed(split: Split, data: str) -> Split:

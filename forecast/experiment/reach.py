@@ -79,6 +79,11 @@ def ends(panel: Panel, window: Window) -> tuple[Origins, list[str]]:
     return origins[np.flatnonzero(reaches)], notes
 
 
+def too_short(panel: Panel, context: int) -> str:
+    """What to say when no series holds a context."""
+    return f"too short: the model's context of {context} needs {context} rows, {_lengths(panel, panel.lengths)}"
+
+
 def _asked(window: Window) -> str:
     return f"context {window.context} + horizon {window.horizon}"
 

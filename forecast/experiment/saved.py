@@ -17,9 +17,10 @@ from forecast.errors import DataError, SettingsError
 from forecast.evaluation.backtest import backtest
 from forecast.evaluation.leaderboard import Leaderboard, leaderboard
 from forecast.evaluation.scores import Scores
-from forecast.experiment.compare import first_test, with_card
+from forecast.experiment.cards import with_card
+from forecast.experiment.compare import first_test
 from forecast.experiment.contestants import Seasonal, preset
-from forecast.experiment.reach import complete, ends
+from forecast.experiment.reach import complete, ends, too_short
 from forecast.experiment.settings import Split
 from forecast.forecasters.artifact import Saved, load, require_savable, save
 from forecast.forecasters.naive import Naive
@@ -68,7 +69,9 @@ def forecast_file(directory: str | Path, data: str) -> tuple[pd.DataFrame, list[
     saved = load(directory)
     panel = read_dataset(data, saved.schema)
     origins, notes = ends(panel, saved.model.window)
-    return _named(data, lambda: saved.model.predict(panel, origins if len(origins) else None)).to_frame(), notes
+    if not len(origins):
+        raise DataError(data, [too_short(panel, saved.model.window.context)])
+    return _named(data, lambda: saved.model.predict(panel, origins)).to_frame(), notes
 
 
 def _named(data: str, work: Callable[[], T]) -> T:

@@ -46,7 +46,7 @@ class Recurrent:
         progress: show a bar while training.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what people sweep over; the rest is in Training and the Lightning door
         self,
         window: Window,
         cell: str | CellFactory = "gru",
