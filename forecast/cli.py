@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sys
 import traceback
 import warnings
@@ -19,12 +20,12 @@ if TYPE_CHECKING:
     from forecast.data.panel import Panel
     from forecast.data.schema import Schema
     from forecast.evaluation.leaderboard import Leaderboard
-    from forecast.experiment.compare import Outcome
-    from forecast.experiment.settings import Split
+    from forecast.experiment.settings import Experiment, Split
     from forecast.training.fit import Training
 
 OURS, USERS, STOPPED = 70, 2, 130
 SECONDS = 120.0
+MODELS = "naive, seasonal-naive, drift, mean, linear, ridge, knn, forest, boosting, mlp, rnn, lstm, gru"
 EXAMPLES = """\
 examples:
   forecast describe prices.csv
@@ -81,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     _data(compare)
     _window(compare)
     _split(compare)
-    compare.add_argument("--models", type=_names, default=(), metavar="A,B,...", help="contestants (default: all)")
+    compare.add_argument("--models", type=_names, default=(), metavar="A,B,...", help=f"of {MODELS} (default: all)")
     _training(compare)
     _outputs(compare, "forecast-run", "folder for tables, settings and plots (default: forecast-run)")
     fit = _verb(verbs, "fit", _fit, "train one forecaster on a whole file and save it")
@@ -167,36 +168,33 @@ def _describe(args: argparse.Namespace) -> None:
 
 
 def _compare(args: argparse.Namespace) -> None:
-    from forecast.experiment.compare import compare, plan
+    from forecast.experiment.compare import plan
     from forecast.experiment.files import writable
 
     schema, split, training = _schema(args), _split_of(args), _training_of(args)
-    directory = writable(args.out)
     window = {"context": args.context, "horizon": args.horizon}
-    experiment, panel = plan(args.data, schema, **window, split=split, models=args.models, training=training)
-    _introduce(panel)
-    _finish(compare(experiment, panel, progress=True), directory, args.json)
+    directory = writable(args.out)
+    opened = plan(args.data, schema, **window, split=split, models=args.models, training=training)
+    _judge(*opened, directory, args.json)
 
 
 def _run(args: argparse.Namespace) -> None:
-    from forecast.experiment.compare import compare, opened
+    from forecast.experiment.compare import opened
     from forecast.experiment.files import writable
     from forecast.experiment.settings import read_experiment
 
     experiment = read_experiment(args.settings, args.set)
     directory = writable(args.out)
-    experiment, panel = opened(experiment)
-    _introduce(panel)
-    _finish(compare(experiment, panel, progress=True), directory, args.json)
+    _judge(*opened(experiment), directory, args.json)
 
 
-def _introduce(panel: Panel) -> None:
-    _say("\n".join([repr(panel), *(f"  {line}" for line in panel.report)]))
-
-
-def _finish(outcome: Outcome, directory: Path, as_json: bool) -> None:
+def _judge(experiment: Experiment, panel: Panel, directory: Path, as_json: bool) -> None:
+    from forecast.experiment.cards import in_words
+    from forecast.experiment.compare import compare
     from forecast.experiment.files import write
 
+    _say("\n".join([in_words(experiment.data, panel), *(f"  {line}" for line in panel.report)]))
+    outcome = compare(experiment, panel, progress=True)
     files = write(outcome, directory)
     if as_json:
         failed = {"failed": dict(outcome.board.failed), "notes": list(outcome.notes)}
@@ -213,6 +211,7 @@ def _board(board: Leaderboard) -> dict[str, object]:
 
 
 def _fit(args: argparse.Namespace) -> None:
+    from forecast.experiment.cards import in_words
     from forecast.experiment.files import writable
     from forecast.experiment.saved import fit_and_save
 
@@ -220,8 +219,8 @@ def _fit(args: argparse.Namespace) -> None:
     directory = writable(args.out)
     model, panel = fit_and_save(args.data, schema, args.model, window, training, directory)
     summary = {"model": args.model, "out": str(directory), "parameters": model.parameters, "rows": len(panel.times)}
-    text = f"{args.model} fitted on {panel!r}\nsaved to {directory}: forecast predict {directory} NEW_ROWS.csv"
-    print(_json(summary) if args.json else text)
+    text = f"{args.model} fitted on {in_words(args.data, panel)}\nsaved to {directory}; now: forecast predict"
+    print(_json(summary) if args.json else f"{text} {directory} NEW_ROWS.csv")
 
 
 def _predict(args: argparse.Namespace) -> None:
@@ -285,8 +284,6 @@ def _json(value: object) -> str:
 
 
 def _width() -> int:
-    import shutil
-
     return max(100, shutil.get_terminal_size((140, 24)).columns)
 
 

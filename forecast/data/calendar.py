@@ -14,7 +14,14 @@ import pandas as pd
 
 DAY = np.timedelta64(1, "D")
 Kind = Literal["step", "business", "months", "unknown"]
-Anchor = Literal["start", "end", "day"]
+Anchor = Literal["start", "end", "business start", "business end", "day"]
+ANCHORS: dict[Anchor, str] = {
+    "start": "at the month's start",
+    "end": "at the month's end",
+    "business start": "on the month's first weekday",
+    "business end": "on the month's last weekday",
+    "day": "on a day of the month",
+}
 
 
 @dataclass(frozen=True)
@@ -24,7 +31,7 @@ class Calendar:
     Args:
         kind: "step" (a fixed duration), "business" (weekdays), "months", "unknown" (one row a series).
         step: microseconds for "step", business days for "business", months for "months".
-        anchor: which day of the month, for "months".
+        anchor: which day of the month, for "months"; "day" is that of the row before, or the month's last.
         regular: share of the neighbouring rows that are exactly one step apart.
 
     Example:
@@ -60,14 +67,13 @@ class Calendar:
 
     def _after_months(self, last: np.ndarray, ahead: np.ndarray) -> np.ndarray:
         day = last.astype("datetime64[D]")
-        month = last.astype("datetime64[M]") + ahead * self.step
-        first, length = (
-            month.astype("datetime64[D]"),
-            (month + 1).astype("datetime64[D]") - month.astype("datetime64[D]"),
-        )
-        wanted = (day - day.astype("datetime64[M]").astype("datetime64[D]")) if self.anchor == "day" else 0 * DAY
-        shift = length - DAY if self.anchor == "end" else np.minimum(wanted, length - DAY)
-        return (first + shift).astype("datetime64[us]") + (last - day)
+        month = last.astype("datetime64[M]")
+        if self.anchor == "day":
+            length = (month + ahead * self.step + 1).astype("datetime64[D]") - _start(month + ahead * self.step)
+            date = _start(month + ahead * self.step) + np.minimum(day - _start(month), length - DAY)
+        else:
+            date = _anchored(month + ahead * self.step, self.anchor)
+        return date.astype("datetime64[us]") + (last - day)
 
     @property
     def alias(self) -> str:
@@ -78,7 +84,8 @@ class Calendar:
             return "B" if self.step == 1 else f"{self.step}B"
         if self.kind == "months":
             unit, count = {12: ("Y", 1), 3: ("Q", 1)}.get(self.step, ("M", self.step))
-            return f"{count if count > 1 else ''}{unit}{'E' if self.anchor == 'end' else 'S'}"
+            business = "B" if self.anchor.startswith("business") else ""
+            return f"{count if count > 1 else ''}{business}{unit}{'E' if self.anchor.endswith('end') else 'S'}"
         days, rest = divmod(self.step, int(DAY / np.timedelta64(1, "us")))
         if not rest:
             return "D" if days == 1 else f"{days}D"
@@ -88,7 +95,7 @@ class Calendar:
         words = {
             "step": f"one row every {_duration(self.step)}",
             "business": "business days (no weekends in the data)",
-            "months": f"one row every {self.step} month{'s' if self.step > 1 else ''}, at the month's {self.anchor}",
+            "months": f"one row every {f'{self.step} months' if self.step > 1 else 'month'}, {ANCHORS[self.anchor]}",
             "unknown": "unknown (no series has two rows)",
         }[self.kind]
         return words if self.regular == 1.0 else f"{words}; {1 - self.regular:.2%} of the steps are longer or shorter"
@@ -137,15 +144,28 @@ def _weekdays_only(times: np.ndarray) -> bool:
 
 def _months(times: np.ndarray, within: np.ndarray) -> Calendar | None:
     days, months = times.astype("datetime64[D]"), times.astype("datetime64[M]")
-    first, last = months.astype("datetime64[D]"), (months + 1).astype("datetime64[D]") - DAY
-    number = (days - first).astype(int)
-    anchor: Anchor | None = (
-        "start" if (days == first).all() else "end" if (days == last).all() else "day" if np.ptp(number) == 0 else None
-    )
     steps, counts = np.unique(np.diff(months)[within].astype(int), return_counts=True)
-    if anchor is None or steps[0] < 1:
+    if steps[0] < 1:
         return None
+    fixed = (anchor for anchor in ANCHORS if anchor != "day" and (days == _anchored(months, anchor)).all())
+    anchor: Anchor = next(fixed, "day")
+    same_day = np.ptp((days - _start(months)).astype(int)) == 0
+    if anchor == "day" and not same_day and len(np.unique(np.diff(days)[within])) == 1:
+        return None  # a fixed step, such as 30 days, that has not met the same month twice yet
     return Calendar("months", int(steps[counts.argmax()]), anchor, regular=float(counts.max() / counts.sum()))
+
+
+def _start(months: np.ndarray) -> np.ndarray:
+    return months.astype("datetime64[D]")
+
+
+def _anchored(months: np.ndarray, anchor: Anchor) -> np.ndarray:
+    """The day of each month that an anchor other than "day" stands for."""
+    if anchor == "business start":
+        return np.busday_offset(_start(months), 0, roll="forward")
+    if anchor == "business end":
+        return np.busday_offset(_start(months + 1), -1, roll="forward")
+    return _start(months) if anchor == "start" else _start(months + 1) - DAY
 
 
 def _duration(microseconds: int) -> str:

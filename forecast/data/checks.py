@@ -14,6 +14,7 @@ from forecast.data.tables import Table
 NUMBER_REMEDY = "write numbers like 1234.5, without thousands separators or units, and leave missing cells empty"
 SHOWN = 20
 MANY = 8
+LARGEST = 1e100  # squares of larger values leave the range of a float64
 
 
 @dataclass
@@ -82,6 +83,11 @@ def read_numbers(table: Table, names: tuple[str, ...], role: str, found: Finding
             found.problems.append(
                 f"{role} column {name!r}: infinite values: {table.quote(name, endless)}; "
                 "correct them or leave the cells empty"
+            )
+        immense = np.flatnonzero(np.isfinite(values) & (np.abs(values) > LARGEST))
+        if len(immense):
+            found.problems.append(
+                f"{role} column {name!r}: values beyond {LARGEST:g}: {table.quote(name, immense)}; use a larger unit"
             )
     return result
 

@@ -126,6 +126,10 @@ class Panel:
         """Index of the series of each row, int64 [row]."""
         return np.repeat(np.arange(len(self.series)), self.lengths)
 
+    def named(self, index: int | np.integer) -> str:
+        """A series in words: "series 'AAPL'", or "the series" where it has no name."""
+        return f"series {self.series[index]!r}" if self.series[index] else "the series"
+
     def __repr__(self) -> str:
         span = f"{_day(self.times.min())} to {_day(self.times.max())}" if len(self.times) else "empty"
         return (
@@ -163,7 +167,9 @@ class Panel:
             stamp = pd.Timestamp(since)
         except (ValueError, TypeError) as error:
             raise SettingsError(f"since={since!r} is neither a date (2024-01-31), a row nor a fraction") from error
-        return stamp.tz_localize(None).to_datetime64().astype("datetime64[us]")
+        if stamp.tzinfo is not None:  # as readers do with offsets
+            stamp = stamp.tz_convert(None)
+        return stamp.to_datetime64().astype("datetime64[us]")
 
     def _rows_before(self, date: np.datetime64) -> np.ndarray:
         before = np.concatenate([[0], np.cumsum(self.times < date)])

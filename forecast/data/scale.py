@@ -38,12 +38,12 @@ class Scale:
     def fit(cls, panel: Panel, until: np.ndarray | None = None) -> Scale:
         """Statistics (ddof 0) of the observed rows before `until` (int64 [series]; None: all rows).
 
-        A series with a target that has no such rows is left out; `of` then treats it as one never seen. A covariate
-        without any is left in its own units.
+        A series with a target that has fewer than two such rows is left out; `of` then treats it as one never seen. A
+        covariate without any is left in its own units.
         """
         steps = panel.lengths if until is None else np.minimum(until, panel.lengths)
         center, spread, counts = _moments(panel, steps)
-        known = counts[:, : panel.layout.targets].min(axis=1, initial=np.iinfo(np.int64).max) > 0
+        known = counts[:, : panel.layout.targets].min(axis=1, initial=np.iinfo(np.int64).max) > 1
         names = tuple(name for name, keep in zip(panel.series, known, strict=True) if keep)
         static = panel.static[known] if known.any() else panel.static
         static_spread = static.std(axis=0)
@@ -54,13 +54,14 @@ class Scale:
     def of(self, panel: Panel, context: int) -> Scale:
         """The scale for the series of a panel, in its order.
 
-        A series not seen in training is scaled by its first `context` rows: no origin lies before them, so
-        nothing of the future enters.
+        A series not seen in training is scaled by its first `context` rows, or as many as it takes to see each target
+        once: no origin lies before them, so nothing of the future enters.
         """
         place = {name: i for i, name in enumerate(self.series)}
         index = np.array([place.get(name, -1) for name in panel.series])
         strangers = index < 0
-        center, spread, _ = _moments(panel, np.minimum(panel.lengths, np.where(strangers, context, 0)))
+        first = np.minimum(panel.lengths, np.maximum(context, panel.begun() + 1))
+        center, spread, _ = _moments(panel, np.where(strangers, first, 0))
         center[~strangers] = self.center[index[~strangers]]
         spread[~strangers] = self.spread[index[~strangers]]
         return Scale(panel.series, center, spread, self.static_center, self.static_spread)

@@ -62,6 +62,8 @@ class Schema:
         part: dict[str, str] = {}
         for role, names in self.roles().items():
             for name in names:
+                if part.get(name) == role:
+                    raise SettingsError(f"column {name!r} is named twice as {role}")
                 if name in part:
                     raise SettingsError(f"column {name!r} is both {part[name]} and {role}; a column plays one part")
                 part[name] = role

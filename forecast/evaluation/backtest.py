@@ -168,7 +168,7 @@ def _nothing_to_judge(panel: Panel, cut: np.ndarray, context: int, horizon: int,
     length, before = int(panel.lengths[best]), int(cut[best])
     return (
         f"since={since!s} leaves nothing to judge: a forecast needs {context} rows of context before it and "
-        f"{horizon} rows with an observed target from there on; series {panel.series[best]!r} has {before} rows "
+        f"{horizon} rows with an observed target from there on; {panel.named(best)} has {before} rows "
         f"before the cut and {length - before} after it. Choose an earlier cut, a shorter context or horizon"
     )
 
@@ -214,10 +214,10 @@ def _fault(said: Forecast, contest: _Contest) -> str | None:
     if not len(faulty):
         return None
     worst = int(faulty[0])
-    series = contest.panel.series[asked.series[worst]]
+    series = contest.panel.named(asked.series[worst])
     date = str(pd.Timestamp(contest.known[worst])).removesuffix(" 00:00:00")
     bad = f"{len(faulty)} of {len(asked)} origins"
-    return f"its forecast is not finite at {bad}, first of series {series!r} at {date}"
+    return f"its forecast is not finite at {bad}, first of {series} at {date}"
 
 
 def _terms(contest: _Contest, said: Forecast) -> Terms:

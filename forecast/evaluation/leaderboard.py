@@ -11,7 +11,7 @@ import pandas as pd
 from forecast.evaluation.metrics import DEFAULT
 from forecast.evaluation.per_series import count_outcomes, per_series_tests
 from forecast.evaluation.scores import Scores, Terms
-from forecast.evaluation.significance import DMResult, diebold_mariano, holm, pool_by_time
+from forecast.evaluation.significance import DMResult, diebold_mariano, holm, pool_by_time, spacing
 from forecast.evaluation.table import as_html, as_text
 from forecast.evaluation.verdict import Evidence, family, verdict
 
@@ -118,7 +118,8 @@ def _frame(scores: Scores, baseline: str, dm_p: Mapping[str, float]) -> pd.DataF
 
 def _compare(scores: Scores, loss_a: np.ndarray, loss_b: np.ndarray) -> DMResult:
     pooled_a, pooled_b = (pool_by_time(loss, scores.known) for loss in (loss_a, loss_b))
-    return diebold_mariano(pooled_a, pooled_b, scores.terms.horizon, scores.terms.stride)
+    stride = spacing(scores.known, scores.origins.series, scores.terms.stride)
+    return diebold_mariano(pooled_a, pooled_b, scores.terms.horizon, stride)
 
 
 def _corrected(tests: Mapping[str, DMResult]) -> dict[str, float]:

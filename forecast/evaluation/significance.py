@@ -106,6 +106,27 @@ def pool_by_time(loss: np.ndarray, time: np.ndarray) -> np.ndarray:
     return np.bincount(index, loss[judged], len(dates)) / np.maximum(np.bincount(index, minlength=len(dates)), 1)
 
 
+def spacing(time: np.ndarray, series: np.ndarray, stride: int) -> int:
+    """Rows between neighbouring dates of pooled origins: fewer than the stride where series are out of step.
+
+    Series that begin at different rows, or keep different holidays, stand at different dates; their forecasts overlap
+    more than those of one series do.
+
+    Args:
+        time: datetime64 [origin], last known row.
+        series: int64 [origin], index of the series.
+        stride: rows between the origins of one series.
+
+    Example:
+        >>> days = np.array(["2024-01-01", "2024-01-05", "2024-01-03", "2024-01-07"], dtype="M8[D]")
+        >>> spacing(days, np.array([0, 0, 1, 1]), 4), spacing(days[[0, 1, 0, 1]], np.array([0, 0, 1, 1]), 4)
+        (2, 4)
+    """
+    own = time[series == np.bincount(series).argmax()]
+    among = np.unique(time[(time >= own.min()) & (time <= own.max())])
+    return max(1, (stride * (len(own) - 1)) // max(len(among) - 1, 1)) if len(own) > 1 else stride
+
+
 def holm(p_values: np.ndarray) -> np.ndarray:
     """Adjust p-values of several tests after Holm (1979); a NaN (no test) stays one and counts for nothing.
 

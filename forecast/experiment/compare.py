@@ -126,8 +126,8 @@ def compare(experiment: Experiment, panel: Panel, progress: bool = False) -> Out
         ForecastError: the series are too short, the baseline fails, or every contestant does.
     """
     split, since = experiment.split, first_test(experiment.split, panel)
-    contestants = experiment.contestants()
     require_rows(experiment, panel, panel.until(since))
+    contestants = experiment.contestants()
     for forecaster in contestants.values():
         if isinstance(forecaster, Recurrent):
             forecaster.progress = progress

@@ -10,6 +10,7 @@ from forecast.errors import SettingsError
 from forecast.evaluation.leaderboard import Leaderboard
 from forecast.evaluation.scores import Scores
 from forecast.experiment.compare import Outcome
+from forecast.experiment.settings import seen_from
 
 MOST_SERIES = 4
 
@@ -49,7 +50,7 @@ def write(outcome: Outcome, directory: Path) -> list[Path]:
     if outcome.ahead is not None:
         written.append(write_frame(outcome.ahead.to_frame().assign(model=outcome.best), directory / "next.csv"))
     settings = directory / "settings.toml"
-    settings.write_text(outcome.experiment.to_toml(), encoding="utf-8")
+    settings.write_text(seen_from(outcome.experiment, directory).to_toml(), encoding="utf-8")
     return [*written, settings, *_plots(outcome, plots)]
 
 

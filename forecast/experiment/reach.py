@@ -75,7 +75,8 @@ def ends(panel: Panel, window: Window) -> tuple[Origins, list[str]]:
     origins = panel.end_origins()
     reaches = origins.step >= np.maximum(window.context, panel.begun()[origins.series] + 1)
     left = np.setdiff1d(np.arange(len(panel.series)), origins.series[reaches])
-    notes = [f"not forecast, fewer rows than a context of {window.context}: {_some(panel, left)}"] if len(left) else []
+    why = f"not forecast, fewer rows than a context of {window.context} or a target that was never seen"
+    notes = [f"{why}: {_some(panel, left)}"] if len(left) else []
     return origins[np.flatnonzero(reaches)], notes
 
 
@@ -92,10 +93,10 @@ def _lengths(panel: Panel, rows: np.ndarray) -> str:
     if len(panel.series) == 1:
         return f"the series has {rows[0]}"
     longest = np.argsort(-rows, kind="stable")
-    shown = ", ".join(f"series {panel.series[i]!r} has {rows[i]}" for i in longest[:SHOWN])
+    shown = ", ".join(f"{panel.named(i)} has {rows[i]}" for i in longest[:SHOWN])
     return shown + (f" and {len(rows) - SHOWN} more have no more" if len(rows) > SHOWN else "")
 
 
 def _some(panel: Panel, index: np.ndarray) -> str:
-    named = [f"series {panel.series[i]!r} ({panel.lengths[i]} rows)" for i in index[:SHOWN]]
+    named = [f"{panel.named(i)} ({panel.lengths[i]} rows)" for i in index[:SHOWN]]
     return ", ".join(named) + (f" and {len(index) - SHOWN} more" if len(index) > SHOWN else "")

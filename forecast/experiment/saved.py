@@ -113,8 +113,9 @@ def backtest_file(directory: str | Path, data: str, split: Split) -> tuple[Score
         raise SettingsError(f"{data}: no row is later than {saved.last}, the last one the model was fitted on")
     alone = saved.model.window.context if len(later) == len(panel.times) else str(later.min())
     since = alone if split.since is None else first_test(split, panel)
-    first = panel.offsets[:-1] + np.minimum(panel.cut(since), np.maximum(panel.lengths - 1, 0))
-    if (panel.times[first] <= saved.until).any():
+    cut = panel.cut(since)
+    tested = np.flatnonzero(cut < panel.lengths)  # a series may have ended long before
+    if (panel.times[panel.offsets[tested] + cut[tested]] <= saved.until).any():
         raise SettingsError(
             f"the test (since {since}) begins among rows the model was fitted on, up to {saved.last}; use later ones"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -115,18 +116,28 @@ def read_experiment(path: str | Path, assignments: Sequence[str] = ()) -> Experi
     """Read a settings file.
 
     Args:
-        path: a TOML file with `data` and the tables schema, window, split, training, forecasters. Data that is not
-            found from here is looked for beside the file.
+        path: a TOML file with `data` and the tables schema, window, split, training, forecasters. A data file is looked
+            for from the folder of the settings file first, then from here.
         assignments: changes by dotted name, such as "forecasters.gru.hidden_size=128".
 
     Raises:
         SettingsError: names the table and the key.
     """
     experiment = from_tables(override(read_toml(path), assignments), str(path))
-    beside = Path(path).parent / experiment.data
-    if experiment.data not in cards() and not Path(experiment.data).exists() and beside.is_file():
-        return replace(experiment, data=str(beside))
+    beside = os.path.normpath(Path(path).parent / experiment.data)
+    if experiment.data not in cards() and os.path.isfile(beside):
+        return replace(experiment, data=beside)
     return experiment
+
+
+def seen_from(experiment: Experiment, directory: str | Path) -> Experiment:
+    """The experiment with its data file named from a folder, so that a settings file there finds it from anywhere."""
+    if experiment.data in cards() or os.path.isabs(experiment.data) or not os.path.isfile(experiment.data):
+        return experiment
+    try:
+        return replace(experiment, data=Path(os.path.relpath(experiment.data, directory)).as_posix())
+    except ValueError:  # another drive of Windows
+        return replace(experiment, data=os.path.abspath(experiment.data))
 
 
 def from_tables(table: Table, source: str) -> Experiment:

@@ -32,7 +32,8 @@ class DataModule(pl.LightningDataModule):
         window: context, horizon, stride.
         feed: in which order origins come.
         schema: roles of the columns of a DataFrame.
-        validation: share of the time span cut off at the end for validation; 0 for none.
+        validation: share of the time span cut off at the end for validation; 0 for none (then give your Trainer
+            `limit_val_batches=0`, or Lightning warns).
         seed: of the shuffling.
 
     Example:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 import warnings
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ from forecast.training.allocator import keep_freed_memory, steady_threads
 from forecast.training.callbacks import BestEpoch, Epoch, EpochBar, FiniteLoss
 from forecast.training.datamodule import DataModule
 from forecast.training.module import RecurrentModule
+
+LONGEST = 1e9  # seconds, some thirty years: what a clock can count
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,12 @@ class Training:
         for name in ("epochs", "patience", "devices"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"{name}={getattr(self, name)}: at least 1")
-        if self.learning_rate <= 0 or self.clip < 0 or (self.seconds is not None and self.seconds <= 0):
-            raise SettingsError("learning_rate and seconds lie above 0, clip at or above 0")
+        if not (0 < self.learning_rate < math.inf and 0 <= self.clip < math.inf):
+            raise SettingsError("learning_rate lies above 0, clip at or above 0")
+        if self.seconds is not None and not 0 < self.seconds <= LONGEST:
+            raise SettingsError(f"seconds={self.seconds:g}: above 0, at most {LONGEST:g}; leave it out for no limit")
+        if not 0 <= self.seed < 2**32:
+            raise SettingsError(f"seed={self.seed}: from 0 to {2**32 - 1}, which every library takes")
         if self.device not in ("auto", "cpu", "gpu"):
             raise SettingsError(f'device={self.device!r}: "auto", "cpu" or "gpu"')
 

@@ -82,20 +82,21 @@ def gather(rows: Rows, index: Tensor, context: int, horizon: int, targets: bool 
         index: int64 [origin, 2] of `index_of`.
         targets: also cut what lies ahead; False when forecasting.
     """
-    first, series = index[:, 0], index[:, 1]
     layout = rows.layout
-    goal = slice(0, layout.targets)  # whole rows are cut and then narrowed: copying them is quicker than picking cells
     known = slice(layout.channels - layout.future, layout.channels)
-    ahead = first if layout.future or targets else first[:0]
+    reach = horizon if targets or layout.future else 0
+    # Whole rows are cut at once and then narrowed to views: that is quicker than picking cells.
+    start = index[:, 0] - context
+    cut = _windows(rows.values, start, context + reach)
+    seen = None if rows.seen is None else _windows(rows.seen, start, context + (horizon if targets else 0))
+    ahead = slice(context, context + horizon if targets else context)
     return Batch(
-        past=_windows(rows.values, first - context, context),
-        future=_windows(rows.values, ahead, horizon)[..., known]
-        if layout.future
-        else rows.values.new_zeros(len(first), horizon, 0),
-        static=rows.static.index_select(0, series),
-        target=_windows(rows.values, first, horizon if targets else 0)[..., goal],
-        past_seen=None if rows.seen is None else _windows(rows.seen, first - context, context),
-        target_seen=_windows(rows.seen, first, horizon)[..., goal] if targets and rows.seen is not None else None,
+        past=cut[:, :context],
+        future=cut[:, context:, known] if layout.future else cut.new_zeros(len(cut), horizon, 0),
+        static=rows.static.index_select(0, index[:, 1]),
+        target=cut[:, ahead, : layout.targets],
+        past_seen=None if seen is None else seen[:, :context],
+        target_seen=None if seen is None or not targets else seen[:, context:, : layout.targets],
     )
 
 
@@ -108,26 +109,30 @@ def _windows(table: Tensor, start: Tensor, length: int) -> Tensor:
 
 
 def require_reach(panel: Panel, origins: Origins, context: int, horizon: int) -> None:
-    """Raise unless every origin has its context behind it and, with future covariates, their values ahead.
+    """Raise unless every origin is there, with its context behind it and, with future covariates, their values ahead.
 
     Raises:
         DataError: names the series, the rows it has and the rows needed.
     """
+    beyond = origins.step > panel.lengths[origins.series]
+    if beyond.any():
+        first = np.flatnonzero(beyond)[0]
+        raise DataError("panel", [f"{panel.named(origins.series[first])} has no row {origins.step[first]} to stand on"])
     short = origins.step < context
     if short.any():
         problems = [
-            f"series {panel.series[origins.series[i]]!r} has {origins.step[i]} rows before the origin, "
+            f"{panel.named(origins.series[i])} has {origins.step[i]} rows before the origin, "
             f"a context of {context} needs {context}"
             for i in np.flatnonzero(short)[:20]
         ]
         raise DataError("panel", problems)
     lacking = origins.step + horizon > panel.lengths[origins.series]
     if panel.layout.future and lacking.any():
-        name = panel.series[origins.series[np.flatnonzero(lacking)[0]]]
+        where = panel.named(origins.series[np.flatnonzero(lacking)[0]])
         raise DataError(
             "panel",
             [
                 f"the known-ahead columns {list(panel.schema.future)} end before the horizon of {horizon} steps in "
-                f"series {name!r}: append rows with their future values and an empty target"
+                f"{where}: append rows with their future values and an empty target"
             ],
         )

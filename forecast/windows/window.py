@@ -9,6 +9,8 @@ import numpy as np
 from forecast.data.panel import Origins, Panel
 from forecast.errors import SettingsError, TrainingError
 
+MOST_STEPS = 1_000_000
+
 
 @dataclass(frozen=True)
 class Window:
@@ -20,7 +22,7 @@ class Window:
         stride: steps between two origins of a series.
 
     Raises:
-        SettingsError: a number below 1.
+        SettingsError: a number below 1, or one that no memory would hold.
 
     Example:
         >>> import numpy as np
@@ -40,6 +42,8 @@ class Window:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
                 raise SettingsError(f"{name}={value!r}: a whole number of steps, at least 1")
+            if value > MOST_STEPS:
+                raise SettingsError(f"{name}={value}: at most {MOST_STEPS:,} steps")
 
     @property
     def length(self) -> int:
@@ -113,10 +117,7 @@ def split(panel: Panel, window: Window, fraction: float) -> Split:
 
 def _too_short(panel: Panel, window: Window, rows: np.ndarray, side: str) -> None:
     needed = window.length if side == "training" else window.horizon
-    shown = ", ".join(
-        f"{repr(panel.series[i]) if panel.series[i] else 'the series'} has {rows[i]}"
-        for i in np.argsort(-rows, kind="stable")[:5]
-    )
+    shown = ", ".join(f"{panel.named(i)} has {rows[i]}" for i in np.argsort(-rows, kind="stable")[:5])
     raise TrainingError(
         f"no {side} windows: context {window.context} + horizon {window.horizon} need {needed} {side} rows in a series"
         f" with observed targets; {shown}{' ...' if len(rows) > 5 else ''}. "

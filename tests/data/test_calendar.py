@@ -47,6 +47,32 @@ def test_the_fifteenth_of_each_month_is_monthly() -> None:
     assert (calendar.kind, calendar.step, calendar.anchor) == ("months", 1, "day")
 
 
+@pytest.mark.parametrize(
+    ("alias", "ahead"),
+    [
+        ("BME", ["2023-06-30", "2023-07-31", "2023-08-31"]),
+        ("BMS", ["2023-06-01", "2023-07-03", "2023-08-01"]),
+        ("BQE", ["2023-06-30", "2023-09-29", "2023-12-29"]),
+    ],
+)
+def test_weekdays_at_the_edge_of_months_stay_there(alias: str, ahead: list[str]) -> None:
+    days = pd.date_range("2020-01-01", "2023-05-31", freq=alias)
+    calendar = one(days)
+    assert (calendar.alias, calendar.regular) == (alias, 1.0)
+    assert calendar.after(np.asarray(days[-1:]), 3)[0].astype("M8[D]").astype(str).tolist() == ahead
+
+
+def test_one_row_a_month_on_changing_days_is_monthly() -> None:
+    calendar = one(pd.to_datetime(["2023-01-30", "2023-02-28", "2023-03-30", "2023-04-30", "2023-05-30"]))
+    assert (calendar.kind, calendar.step, calendar.anchor) == ("months", 1, "day")
+    ahead = calendar.after(np.array(["2023-05-30"], dtype="M8[us]"), 10)[0].astype("M8[M]").astype(str).tolist()
+    assert ahead == [*(f"2023-{month:02d}" for month in range(6, 13)), "2024-01", "2024-02", "2024-03"]
+
+
+def test_thirty_days_are_no_month() -> None:
+    assert one(pd.date_range("2023-01-10", periods=6, freq="30D")) == Calendar("step", 30 * 86_400_000_000)
+
+
 def test_a_single_row_has_no_frequency_but_a_future() -> None:
     calendar = one(np.array(["2024-01-01"], dtype="M8[D]"))
     assert calendar.alias == "?"

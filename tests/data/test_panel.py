@@ -51,6 +51,7 @@ def test_a_panel_may_be_cut_by_date_row_or_share(panel: Panel) -> None:
     assert panel.cut(-2).tolist() == [8, 4]
     assert panel.cut(5).tolist() == [5, 5]
     assert panel.cut(0.8).tolist() == [8, 4]
+    assert panel.cut("2024-01-06T01:00+02:00").tolist() == [5, 1]  # 2024-01-05 23:00 in UTC, as readers keep it
 
 
 @pytest.mark.parametrize("since", ["2020-01-01", "2030-01-01", 0, 10, 1.5, True, "soon"])

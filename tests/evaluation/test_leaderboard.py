@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from forecast.data.panel import Panel
 from forecast.errors import SettingsError
 from forecast.evaluation.backtest import backtest
 from forecast.evaluation.leaderboard import leaderboard
@@ -54,6 +55,22 @@ def test_p_values_are_holms_of_tests_on_losses_pooled_by_date(contest):
     raw = {n: diebold_mariano(loss[n], loss["naive"], 2).p_value for n in ("gru", "ridge", "worse")}
     assert table["dm_p"].max() == pytest.approx(max(max(raw.values()), 2 * sorted(raw.values())[1]), rel=1e-9)
     assert table["dm_p"].min() == pytest.approx(3 * min(raw.values()), rel=1e-9)
+
+
+def test_series_out_of_step_overlap_by_more_than_their_own_stride(make):
+    steps = np.random.default_rng(0).standard_normal((2, 600)).cumsum(axis=1)
+    days = np.datetime64("2024-01-01", "D") + np.arange(600)
+    holiday = np.arange(600) != 305
+    values, times = np.concatenate([steps[0], steps[1][holiday]]), np.concatenate([days, days[holiday]])
+    panel = Panel.from_arrays(values, times, [600, 599])
+    scores = backtest(
+        {"naive": make.repeat_last(horizon=4), "other": make.oracle(4, noise=2.0)}, panel, since=days[300], stride=4
+    )
+    losses = [pool_by_time(scores.losses[name], scores.known) for name in ("other", "naive")]
+    assert len(losses[0]) > 1.9 * len(scores.losses["naive"]) / 2
+    found = leaderboard(scores).frame.set_index("model").loc["other", "dm_p"]
+    assert found == pytest.approx(diebold_mariano(*losses, horizon=4, stride=2).p_value, rel=1e-9)
+    assert found != pytest.approx(diebold_mariano(*losses, horizon=4, stride=4).p_value, rel=1e-3)
 
 
 def test_metrics_that_were_not_asked_for_are_there_all_the_same(walks, make):

@@ -88,3 +88,23 @@ def test_a_scale_without_any_known_series_still_scales():
     empty = Scale.fit(panel_of(np.full(20, np.nan), names=["silent"]))
     assert empty.series == ()
     assert np.isfinite(empty.of(panel_of(np.arange(20.0), names=["new"]), 5).center).all()
+
+
+def test_a_new_series_that_begins_with_missing_cells_is_scaled_by_the_first_values_it_has():
+    known, late = (autoregressive([0.8], rows=200, seed=seed).values[:, 0] for seed in (0, 1))
+    late = 1e6 + 1e3 * late
+    late[:50] = np.nan
+    panel = panel_of(known, late, names=["known", "late"])
+    scale = Scale.fit(panel.select(["known"])).of(panel, context=8)
+    assert scale.center[1, 0] == late[50]
+    late[51:] = 0.0
+    again = Scale.fit(panel.select(["known"])).of(panel_of(known, late, names=["known", "late"]), context=8)
+    np.testing.assert_array_equal(again.center, scale.center)
+
+
+def test_a_series_with_one_training_row_is_scaled_like_a_new_one():
+    known, young = (autoregressive([0.8], rows=200, seed=seed).values[:, 0] for seed in (0, 1))
+    panel = panel_of(known, 1e3 * young, names=["known", "young"])
+    scale = Scale.fit(panel, until=np.array([150, 1]))
+    assert scale.series == ("known",)
+    assert scale.of(panel, context=8).spread[1, 0] == pytest.approx(1e3 * young[:8].std())

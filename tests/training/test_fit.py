@@ -102,7 +102,19 @@ def test_a_gpu_that_is_not_there_is_refused():
 
 @pytest.mark.parametrize(
     "settings",
-    [{"epochs": 0}, {"patience": 0}, {"learning_rate": 0.0}, {"clip": -1.0}, {"seconds": 0.0}, {"device": "tpu"}],
+    [
+        {"epochs": 0},
+        {"patience": 0},
+        {"learning_rate": 0.0},
+        {"learning_rate": float("nan")},
+        {"clip": -1.0},
+        {"seconds": 0.0},
+        {"seconds": float("nan")},
+        {"seconds": 1e300},
+        {"seed": -1},
+        {"seed": 2**32},
+        {"device": "tpu"},
+    ],
 )
 def test_settings_that_make_no_sense_are_refused(settings):
     with pytest.raises(SettingsError, match=next(iter(settings))):

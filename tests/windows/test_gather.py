@@ -88,6 +88,18 @@ def test_an_origin_with_too_few_rows_behind_it_is_an_error_that_names_the_series
         require_reach(panel, Origins(np.array([0, 1]), np.array([4, 3])), 4, 3)
 
 
+def test_a_series_without_a_name_is_called_the_series():
+    panel = Panel.from_arrays(np.ones(9), np.arange(9).astype("M8[D]"), series=[""])
+    with pytest.raises(DataError, match=r"^panel: the series has 3 rows before the origin"):
+        require_reach(panel, Origins(np.array([0]), np.array([3])), 4, 3)
+
+
+def test_an_origin_behind_the_end_of_its_series_is_an_error_and_not_a_row_of_the_next():
+    panel = sample_panel(4, 3)
+    with pytest.raises(DataError, match="series 'long' has no row"):
+        require_reach(panel, Origins(np.array([0]), panel.lengths[:1] + 1), 4, 3)
+
+
 def test_missing_known_ahead_rows_are_an_error_that_names_the_columns_and_the_series():
     schema = Schema(targets=["y"], future=["holiday"])
     panel = Panel.from_arrays(np.ones((9, 2)), np.arange(9).astype("M8[D]"), series=["shop"], schema=schema)

@@ -95,7 +95,7 @@ def test_the_stride_counts_from_the_first_origin_of_each_series():
 def test_a_series_that_is_too_short_is_named_with_what_it_has_and_needs():
     panel = panel_of(np.arange(9.0), np.arange(6.0), names=["bread", "milk"])
     with pytest.raises(
-        TrainingError, match=r"context 8 \+ horizon 4 need 12 training rows.*'bread' has 9, 'milk' has 6"
+        TrainingError, match=r"context 8 \+ horizon 4 need 12 training rows.*series 'bread' has 9, series 'milk' has 6"
     ):
         split(panel, Window(8, 4), 0.2)
     with pytest.raises(TrainingError, match=r"no training windows.*'bread' has 7"):
