@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -163,6 +164,8 @@ class Panel:
         if isinstance(since, float):
             distinct = np.unique(self.times)
             return distinct[min(round(since * len(distinct)), len(distinct) - 1)]
+        if isinstance(since, str) and re.fullmatch(r"\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}", since.strip()):
+            raise SettingsError(f"since={since!r}: day or month first? Write it as 2024-01-31")
         try:
             stamp = pd.Timestamp(since)
         except (ValueError, TypeError) as error:

@@ -174,3 +174,9 @@ def test_synthetic_settings_that_make_no_sense_are_refused() -> None:
         synthetic.autoregressive(effect=1.0)
     with pytest.raises(SettingsError, match="between 0 and 1"):
         synthetic.random_walk(missing=1.5)
+
+
+def test_a_cut_that_could_be_two_dates_is_refused():
+    panel = Panel.from_arrays(np.arange(400.0), np.arange("2023-01-01", "2024-02-05", dtype="M8[D]"))
+    with pytest.raises(SettingsError, match="day or month first"):
+        panel.cut("06/07/2023")
