@@ -14,11 +14,12 @@ from forecast.errors import NotFittedError
 from forecast.nets.cells import CellFactory
 from forecast.nets.heads import Head, Point
 from forecast.nets.network import Architecture, Channels, Network, Sizes
-from forecast.nets.scaling import Scaling
+from forecast.nets.scaling import Scaling, require_causal
 from forecast.training.datamodule import DataModule, batches, forecast_values
 from forecast.training.fit import History, Training, fit
 from forecast.training.module import RecurrentModule
-from forecast.windows.feeds import Windowed
+from forecast.training.onepass import forecast_once
+from forecast.windows.feeds import Feed, Streamed, Windowed
 from forecast.windows.gather import require_reach, scaled_rows
 from forecast.windows.window import Window
 
@@ -33,13 +34,16 @@ class Recurrent:
         cell: "rnn", "rnn-relu", "lstm", "gru", an import path, or a cell class of your own.
         hidden_size: numbers in the state of each layer.
         layers: recurrent layers.
-        dropout: between layers.
-        scaling: "last", "standard", "running" or "none" (`forecast.nets.scaling.scale_window`).
+        dropout: after every recurrent layer.
+        scaling: "last", "standard", "running" or "none" (`forecast.nets.scaling.scale`); None takes "last" for windows
+            and "running" for streams.
         skip: add a linear map from the context to the horizon.
         channels: "independent" (one network for every target) or "joint".
         head: what the output means and the loss it is trained by.
-        feed: in which order windows are drawn.
+        feed: `Windowed` reads a context for every forecast; `Streamed` reads every row once and carries the state.
         training: epochs, learning rate and the rest.
+        time_constant: of "running" scaling, in steps; None takes the context.
+        calendar: add the cycles of the calendar to the inputs; None: for streams.
 
     Attributes:
         history: losses of the last fit, None before.
@@ -53,15 +57,22 @@ class Recurrent:
         hidden_size: int = 64,
         layers: int = 1,
         dropout: float = 0.0,
-        scaling: Scaling = "last",
+        scaling: Scaling | None = None,
         skip: bool = True,
         channels: Channels = "independent",
         head: Head = Point(),  # noqa: B008 - a frozen value
-        feed: Windowed = Windowed(),  # noqa: B008 - a frozen value
+        feed: Feed = Windowed(),  # noqa: B008 - a frozen value
         training: Training = Training(),  # noqa: B008 - a frozen value
+        time_constant: float | None = None,
+        calendar: bool | None = None,
     ) -> None:
-        self.window, self.head, self.feed, self.training = window, head, feed, training
-        self.architecture = Architecture(cell, hidden_size, layers, dropout, scaling, skip, channels)
+        self.window, self.head, self.feed, self.training, self.calendar = window, head, feed, training, calendar
+        if scaling is None:
+            scaling = "running" if isinstance(feed, Streamed) else "last"
+        self.architecture = Architecture(cell, hidden_size, layers, dropout, scaling, skip, channels, time_constant)
+        if isinstance(feed, Streamed):
+            require_causal(scaling)
+        self.cycles: tuple[str, ...] = ()
         self.network: Network | None = None
         self.scale: Scale | None = None
         self.schema: Schema | None = None
@@ -76,18 +87,21 @@ class Recurrent:
         return 0 if self.network is None else sum(weight.numel() for weight in self.network.parameters())
 
     def fit(self, panel: Panel) -> Self:
-        """Train on every window of the panel; the last `training.validation` of its time chooses the epoch.
+        """Train on every origin of the panel; the last `training.validation` of its time chooses the epoch.
 
         Raises:
             TrainingError: no windows, or a loss that is not finite.
         """
-        data = DataModule(panel, self.window, self.feed, validation=self.training.validation, seed=self.training.seed)
+        training = self.training
+        data = DataModule(
+            panel, self.window, self.feed, validation=training.validation, seed=training.seed, calendar=self.calendar
+        )
         with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-            torch.manual_seed(self.training.seed)
+            torch.manual_seed(training.seed)
             network = Network(self.architecture, data.sizes, self.head)
-            module = RecurrentModule(network, self.training.learning_rate)
-            self.history = fit(module, data, self.training, progress=self.progress)
-        self.network, self.scale, self.schema = network.float(), data.scale, panel.schema
+            module = RecurrentModule(network, training.learning_rate, training.weight_decay, training.schedule)
+            self.history = fit(module, data, training, progress=self.progress)
+        self.network, self.scale, self.schema, self.cycles = network.float(), data.scale, panel.schema, data.cycles
         return self
 
     def predict(self, panel: Panel, origins: Origins | None = None) -> Forecast:
@@ -103,7 +117,10 @@ class Recurrent:
         origins = panel.end_origins() if origins is None else origins
         require_reach(panel, origins, self.window.context, self.window.horizon)
         scale = self.scale.of(panel, self.window.context)
-        rows = scaled_rows(panel, scale).to(next(self.network.parameters()).device)
-        module = RecurrentModule(self.network)
-        values = forecast_values(module, rows, batches(rows, panel, origins, self.window, PREDICT_BATCH), self.window)
+        rows = scaled_rows(panel, scale, cycles=self.cycles).to(next(self.network.parameters()).device)
+        if isinstance(self.feed, Streamed):
+            values = forecast_once(self.network, rows, panel, origins)
+        else:
+            parts = batches(rows, panel, origins, self.window, PREDICT_BATCH)
+            values = forecast_values(RecurrentModule(self.network), rows, parts, self.window)
         return Forecast.at(panel, origins, scale.invert(values, origins.series), self.head.levels)

@@ -3,10 +3,13 @@
 Every step of the horizon is decoded from the state *at* the origin (with the known-ahead covariates), so the newest
 value reaches every step. The optional linear skip maps the scaled context straight to the horizon: the
 autoregressive component that makes recurrent forecasters competitive on linear data.
+
+The same network reads windows (`forward`) and streams (`begin`, then `read` piece by piece, `answer` anywhere).
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,9 +18,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from forecast.errors import SettingsError, did_you_mean
-from forecast.nets.cells import CellFactory, State, build_cell
+from forecast.nets.cells import CellFactory, build_cell
 from forecast.nets.heads import Head
-from forecast.nets.scaling import SCALINGS, Scaling, scale_window
+from forecast.nets.memory import Memory, Reading, Stand
+from forecast.nets.scaling import CAUSAL, SCALINGS, Moments, Scaling, require_causal, running_moments, scale
 
 Channels = Literal["independent", "joint"]
 
@@ -42,8 +46,8 @@ class Architecture:
         cell: "rnn", "rnn-relu", "lstm", "gru", an import path "package.module:Class", or a class of your own.
         hidden_size: numbers in the state of each layer.
         layers: recurrent layers on top of each other.
-        dropout: between layers.
-        scaling: how a window is scaled (`forecast.nets.scaling.scale_window`).
+        dropout: after every recurrent layer, the last one (before the decoder) included.
+        scaling: how targets are scaled (`forecast.nets.scaling.scale`).
         skip: add a linear map from the scaled context to the horizon.
         channels: "independent" runs one shared network over each target alone (covariates beside it); "joint" reads
             all targets at once.
@@ -64,8 +68,10 @@ class Architecture:
             value = getattr(self, name)
             if value not in known:
                 raise SettingsError(f"{name}={value!r}{did_you_mean(str(value), known)}")
-        if self.time_constant is not None and self.time_constant <= 0:
-            raise SettingsError(f"time_constant={self.time_constant}: above 0")
+        if not 0 <= self.dropout < 1:
+            raise SettingsError(f"dropout={self.dropout}: at least 0 and below 1")
+        if self.time_constant is not None and not 0 < self.time_constant < math.inf:
+            raise SettingsError(f"time_constant={self.time_constant}: a number of steps above 0")
 
 
 class Network(nn.Module):
@@ -87,20 +93,28 @@ class Network(nn.Module):
     def __init__(self, architecture: Architecture, sizes: Sizes, head: Head) -> None:
         super().__init__()
         self.architecture, self.sizes, self.head = architecture, sizes, head
-        self.read = 1 if architecture.channels == "independent" else sizes.targets
-        inputs = self.read + sizes.past + sizes.future + sizes.static
-        self.cell = build_cell(
-            architecture.cell, inputs, architecture.hidden_size, architecture.layers, architecture.dropout
-        )
+        self.read_at_once = 1 if architecture.channels == "independent" else sizes.targets
+        self.causal = architecture.scaling in CAUSAL
+        self.time_constant = float(architecture.time_constant or sizes.context)
+        inputs = self.read_at_once * (2 if self.causal else 1) + sizes.past + sizes.future + sizes.static
+        between = architecture.dropout if architecture.layers > 1 else 0.0
+        self.cell = build_cell(architecture.cell, inputs, architecture.hidden_size, architecture.layers, between)
+        self.dropout = nn.Dropout(architecture.dropout)
         self.decoder = nn.Linear(
-            self.cell.hidden_size + sizes.horizon * sizes.future, sizes.horizon * self.read * head.width
+            self.cell.hidden_size + sizes.horizon * sizes.future, sizes.horizon * self.read_at_once * head.width
         )
         self.skip = nn.Linear(sizes.context, sizes.horizon * head.width) if architecture.skip else None
-        # An untrained network forecasts the window's own level: training starts from repeating it, not from noise.
+        self._start_still()
+
+    @torch.no_grad()
+    def _start_still(self) -> None:
+        """An untrained network repeats the newest value (the level of its scale without a skip), not noise."""
         for layer in (self.decoder, self.skip):
             if layer is not None:
                 nn.init.zeros_(layer.weight)
                 nn.init.zeros_(layer.bias)
+        if self.skip is not None and self.causal:
+            self.skip.weight.view(self.sizes.horizon, self.head.width, -1)[:, 0, -1] = 1.0
 
     def forward(
         self,
@@ -109,7 +123,7 @@ class Network(nn.Module):
         static: Float[Tensor, "batch fixed"],
         seen: Bool[Tensor, "batch context channel"] | None = None,
     ) -> Float[Tensor, "batch horizon target width"]:
-        """Parameters of the head for every target and step, in the units of the series.
+        """Parameters of the head for every target and step, in the units of the series, for windows of their own.
 
         Args:
             past: targets, past covariates, future covariates up to the origin.
@@ -117,49 +131,91 @@ class Network(nn.Module):
             static: static covariates.
             seen: which cells of `past` were observed; None: all.
         """
-        targets = self.sizes.targets
-        scaled = scale_window(
-            past[..., :targets],
-            None if seen is None else seen[..., :targets],
-            self.architecture.scaling,
-            self.architecture.time_constant or float(self.sizes.context),
-        )
-        x = self._inputs(scaled.past, past[..., targets:], static)
-        hidden, _ = self.encode(x, self.cell.initial(len(x)))
-        raw = self.decode(hidden[:, -1], future, scaled.past)
-        return self.head.rescale(raw, scaled.shift, scaled.spread)
+        targets = past[..., : self.sizes.targets]
+        scaled = scale(targets, self._of_targets(seen), self.architecture.scaling, self.time_constant)
+        x = self._inputs(scaled.past, self._difference(targets[:, :1], targets, scaled.spread), past, static)
+        hidden, _ = self.cell(x, self.cell.initial(len(x)))
+        shift, spread = scaled.shift[:, -1:], scaled.spread[:, -1:]
+        context = (targets - shift) / spread if self.causal else scaled.past
+        fold = hidden[:, -1].unflatten(0, (len(past), -1))
+        return self.answer(Stand(fold, context.transpose(1, 2), shift, spread), future)
 
-    def encode(self, x: Float[Tensor, "lane time input"], state: State) -> tuple[Tensor, State]:
-        """Read prepared inputs; the hidden state of every step, and the state after the last."""
-        return self.cell(x, state)
-
-    def decode(
+    def begin(
         self,
-        hidden: Float[Tensor, "lane hidden"],
-        future: Float[Tensor, "batch horizon known"],
-        context: Float[Tensor, "batch context target"],
-    ) -> Float[Tensor, "batch horizon target width"]:
-        """Decode every step from the state at the origin, in the units of the window."""
-        fold = len(hidden) // len(future)
-        if self.sizes.future:
-            ahead = future.flatten(1)
-            hidden = torch.cat([hidden, ahead.repeat_interleave(fold, dim=0) if fold > 1 else ahead], dim=1)
-        raw = self.decoder(hidden).view(len(future), fold, self.sizes.horizon, self.read, self.head.width)
-        raw = raw.transpose(1, 2).flatten(2, 3)
-        if self.skip is None:
-            return raw
-        direct = self.skip(context.transpose(1, 2))
-        return raw + direct.unflatten(2, (self.sizes.horizon, self.head.width)).transpose(1, 2)
+        before: Float[Tensor, "lane context target"],
+        weight: Float[Tensor, "lane context target"],
+    ) -> Memory:
+        """The memory of lanes that have read nothing yet.
 
-    def _inputs(self, targets: Tensor, covariates: Tensor, static: Tensor) -> Tensor:
+        Args:
+            before: the rows before the first one that will be read; where there are none, that first row's values.
+            weight: 1 where a cell of `before` was observed, 0 elsewhere.
+
+        Raises:
+            SettingsError: the network scales whole windows, so it cannot follow a stream.
+        """
+        require_causal(self.architecture.scaling)
+        if self.architecture.scaling == "running":
+            moments = running_moments(before, weight, self.time_constant)[2]
+        else:
+            moments = Moments(*[torch.zeros_like(before[:, 0])] * 3)
+        return Memory(self.cell.initial(len(before) * self.sizes.targets // self.read_at_once), before, moments)
+
+    def read(
+        self,
+        past: Float[Tensor, "lane time channel"],
+        static: Float[Tensor, "lane fixed"],
+        memory: Memory,
+        seen: Bool[Tensor, "lane time channel"] | None = None,
+    ) -> tuple[Reading, Memory]:
+        """Read a piece of a stream; pieces of any length give what reading at once gives."""
+        targets = past[..., : self.sizes.targets]
+        scaled = scale(
+            targets, self._of_targets(seen), self.architecture.scaling, self.time_constant, memory.moments
+        )
+        shift, spread = scaled.shift.expand_as(targets), scaled.spread.expand_as(targets)
+        x = self._inputs(scaled.past, self._difference(memory.recent[:, -1:], targets, spread), past, static)
+        hidden, state = self.cell(x, memory.cell)
+        values = torch.cat([memory.recent, targets], dim=1)
+        context = memory.recent.shape[1]
+        fold = hidden.unflatten(0, (len(past), -1)).transpose(1, 2)
+        reading = Reading(fold, values, shift, spread, context)
+        return reading, Memory(state, values[:, -context:], scaled.moments or memory.moments)
+
+    def answer(
+        self, stand: Stand, future: Float[Tensor, "origin horizon known"]
+    ) -> Float[Tensor, "origin horizon target width"]:
+        """Parameters of the head, in the units of the series: every step is decoded from the state at the origin."""
+        hidden = self.dropout(stand.hidden)
+        origins, fold, _ = hidden.shape
+        if self.sizes.future:
+            hidden = torch.cat([hidden, future.flatten(1)[:, None].expand(-1, fold, -1)], dim=2)
+        raw = self.decoder(hidden).view(origins, fold, self.sizes.horizon, self.read_at_once, self.head.width)
+        raw = raw.transpose(1, 2).flatten(2, 3)
+        if self.skip is not None:
+            direct = self.skip(stand.context)
+            raw = raw + direct.unflatten(2, (self.sizes.horizon, self.head.width)).transpose(1, 2)
+        return self.head.rescale(raw, stand.shift, stand.spread)
+
+    def _of_targets(self, seen: Tensor | None) -> Tensor | None:
+        return None if seen is None else seen[..., : self.sizes.targets]
+
+    def _difference(self, before: Tensor, targets: Tensor, spread: Tensor) -> Tensor | None:
+        """First differences in units of the spread, for scales that move with time."""
+        if not self.causal:
+            return None
+        return torch.diff(targets, dim=1, prepend=before) / spread
+
+    def _inputs(self, targets: Tensor, steps: Tensor | None, past: Tensor, static: Tensor) -> Tensor:
         """Inputs of the cell [lane, time, input]: a lane is an origin, or one target of it when independent."""
-        parts = [targets]
+        beside = []
         if self.sizes.past + self.sizes.future:
-            parts.append(covariates)
+            beside.append(past[..., self.sizes.targets :])
         if self.sizes.static:
-            parts.append(static[:, None].expand(-1, targets.shape[1], -1))
-        if self.read == self.sizes.targets:
-            return torch.cat(parts, dim=2) if len(parts) > 1 else targets
-        lanes = targets.transpose(1, 2).reshape(-1, targets.shape[1], 1)
-        beside = [part.repeat_interleave(self.sizes.targets, dim=0) for part in parts[1:]]
-        return torch.cat([lanes, *beside], dim=2) if beside else lanes
+            beside.append(static[:, None].expand(-1, targets.shape[1], -1))
+        own = [targets] if steps is None else [targets, steps]
+        if self.read_at_once < self.sizes.targets:
+            own = [part.transpose(1, 2).reshape(-1, targets.shape[1], 1) for part in own]
+            beside = [part.repeat_interleave(self.sizes.targets, dim=0) for part in beside]
+        parts = own + beside
+        return torch.cat(parts, dim=2) if len(parts) > 1 else parts[0]

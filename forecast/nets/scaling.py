@@ -1,6 +1,7 @@
-"""Scaling inside a window: which level and width the network sees, and how its forecast is brought back.
+"""Scaling: which level and width the network sees at a step, and how its forecast is brought back.
 
-All of it is causal: step t is scaled by steps up to t (of its own window) and the forecast by the origin's values.
+All of it is causal: the forecast at an origin is scaled by what was known there. "last" and "standard" look at a whole
+window, so they need one that ends at the origin; "running" and "none" go step by step and can be carried on a stream.
 """
 
 from __future__ import annotations
@@ -11,25 +12,42 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from forecast.errors import SettingsError
+
 Scaling = Literal["last", "standard", "running", "none"]
 SCALINGS: tuple[Scaling, ...] = ("last", "standard", "running", "none")
+CAUSAL: tuple[Scaling, ...] = ("running", "none")
+BLOCK = 256
+
+
+def require_causal(scaling: Scaling) -> None:
+    """Raise SettingsError for a scaling that looks at a whole window, where there is a stream."""
+    if scaling not in CAUSAL:
+        raise SettingsError(
+            f"scaling={scaling!r} scales a window by its end, and a stream has none; use {' or '.join(map(repr, CAUSAL))}"
+        )
 
 
 class Scaled(NamedTuple):
-    """A scaled context, and the affine map that leads from its units back to the series' units at the origin."""
+    """Scaled targets, and the affine map at each step that leads from their units back to those of the series.
 
-    past: Float[Tensor, "batch context target"]
-    shift: Float[Tensor, "batch 1 target"]
-    spread: Float[Tensor, "batch 1 target"]
+    `shift` and `spread` have one step where the whole window shares them. `moments` is what "running" carries on.
+    """
+
+    past: Float[Tensor, "batch time target"]
+    shift: Float[Tensor, "batch _ target"]
+    spread: Float[Tensor, "batch _ target"]
+    moments: Moments | None = None
 
 
-def scale_window(
-    past: Float[Tensor, "batch context target"],
-    seen: Bool[Tensor, "batch context target"] | None,
+def scale(
+    past: Float[Tensor, "batch time target"],
+    seen: Bool[Tensor, "batch time target"] | None,
     scaling: Scaling,
     time_constant: float,
+    start: Moments | None = None,
 ) -> Scaled:
-    """Scale the targets of a context.
+    """Scale the targets of a window, or of a piece of a stream.
 
     Args:
         past: targets, missing cells carried forward.
@@ -37,9 +55,10 @@ def scale_window(
         scaling: "last" subtracts the newest value; "standard" uses the mean and standard deviation of the window;
             "running" an exponential mean and standard deviation up to each step; "none" leaves the units alone.
         time_constant: steps after which a value's weight in "running" has fallen to 1/e.
+        start: the moments "running" goes on from.
 
     Example:
-        >>> scale_window(torch.tensor([[[1.0], [3.0]]]), None, "last", 10.0).past.flatten().tolist()
+        >>> scale(torch.tensor([[[1.0], [3.0]]]), None, "last", 10.0).past.flatten().tolist()
         [-2.0, 0.0]
     """
     newest = past[:, -1:]
@@ -53,29 +72,76 @@ def scale_window(
         mean = (past * weight).sum(dim=1, keepdim=True) / count
         spread = _positive(_root(((past - mean) ** 2 * weight).sum(dim=1, keepdim=True) / count))
         return Scaled((past - mean) / spread, mean, spread)
-    mean, width = running_moments(past, weight, time_constant)
+    mean, width, moments = running_moments(past, weight, time_constant, start)
     spread = _positive(width)
-    return Scaled((past - mean) / spread, mean[:, -1:], spread[:, -1:])
+    return Scaled((past - mean) / spread, mean, spread, moments)
+
+
+class Moments(NamedTuple):
+    """What "running" scaling remembers between two pieces of a sequence, each [batch, target].
+
+    Args:
+        weight: exponentially weighted number of observed steps.
+        mean: exponentially weighted mean.
+        squares: exponentially weighted sum of squared deviations.
+    """
+
+    weight: Float[Tensor, "batch target"]
+    mean: Float[Tensor, "batch target"]
+    squares: Float[Tensor, "batch target"]
 
 
 def running_moments(
-    x: Float[Tensor, "batch time target"], weight: Float[Tensor, "batch time target"], time_constant: float
-) -> tuple[Float[Tensor, "batch time target"], Float[Tensor, "batch time target"]]:
+    x: Float[Tensor, "batch time target"],
+    weight: Float[Tensor, "batch time target"],
+    time_constant: float,
+    start: Moments | None = None,
+) -> tuple[Float[Tensor, "batch time target"], Float[Tensor, "batch time target"], Moments]:
     """Exponential mean and standard deviation up to and including each step, corrected for the short start.
 
     With decay d = exp(-1/time_constant) the mean at t weighs step i <= t by d^(t-i); the variance weighs
     (x_i - mean_{i-1})(x_i - mean_i), which is never negative and loses no digits to a large level.
-    Steps of weight 0 are skipped but time goes on.
+    Steps of weight 0 are skipped but time goes on. A sequence may be read in pieces.
+
+    Args:
+        start: the moments after the piece before; None starts afresh.
+
+    Example:
+        >>> x = torch.randn(1, 9, 1, dtype=torch.float64)
+        >>> whole, _, _ = running_moments(x, torch.ones_like(x), 5.0)
+        >>> _, _, moments = running_moments(x[:, :4], torch.ones_like(x[:, :4]), 5.0)
+        >>> rest, _, _ = running_moments(x[:, 4:], torch.ones_like(x[:, 4:]), 5.0, moments)
+        >>> torch.allclose(rest, whole[:, 4:])
+        True
     """
+    if start is None:
+        zeros = torch.zeros_like(x[:, 0])
+        start = Moments(zeros, zeros, zeros)
+    parts = []
+    for piece in range(0, x.shape[1], BLOCK):
+        block = slice(piece, piece + BLOCK)
+        mean, squares, total = _block_moments(x[:, block], weight[:, block], time_constant, start)
+        start = Moments(total[:, -1], mean[:, -1], squares[:, -1])
+        parts.append((mean, _root(squares / total.clamp(min=1e-12))))
+    if len(parts) == 1:
+        return *parts[0], start
+    return torch.cat([mean for mean, _ in parts], dim=1), torch.cat([width for _, width in parts], dim=1), start
+
+
+def _block_moments(x: Tensor, weight: Tensor, time_constant: float, start: Moments) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean, sum of squared deviations and sum of weights at each step of a short piece, as products with a matrix."""
     age = torch.arange(x.shape[1], device=x.device, dtype=x.dtype)
-    age = age[:, None] - age[None, :]
-    decay = torch.where(age >= 0, torch.exp(-age.clamp(min=0) / time_constant), 0.0)
-    total = torch.einsum("ti,bic->btc", decay, weight).clamp(min=1e-12)
-    level = x[:, :1]
-    mean = level + torch.einsum("ti,bic->btc", decay, weight * (x - level)) / total
-    before = torch.cat([mean[:, :1], mean[:, :-1]], dim=1)
-    variance = torch.einsum("ti,bic->btc", decay, weight * (x - before) * (x - mean)) / total
-    return mean, _root(variance)
+    lag = age[:, None] - age[None, :]
+    decay = torch.where(lag >= 0, torch.exp(-lag.clamp(min=0) / time_constant), 0.0)
+    since = torch.exp(-(age + 1) / time_constant)[None, :, None]
+    begun = start.weight[:, None] > 0
+    level = torch.where(begun, start.mean[:, None], x[:, :1])
+    total = torch.einsum("ti,bic->btc", decay, weight) + since * start.weight[:, None]
+    shift = torch.einsum("ti,bic->btc", decay, weight * (x - level))
+    mean = level + shift / total.clamp(min=1e-12)
+    before = torch.cat([torch.where(begun, start.mean[:, None], mean[:, :1]), mean[:, :-1]], dim=1)
+    squares = torch.einsum("ti,bic->btc", decay, weight * (x - before) * (x - mean))
+    return mean, squares + since * start.squares[:, None], total
 
 
 def _root(variance: Tensor) -> Tensor:

@@ -45,6 +45,8 @@ class FiniteLoss(Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
+        if outputs["idle"]:  # a stream's burn-in, without loss
+            return
         loss = outputs["loss"].detach()
         self.total = loss if self.total is None else self.total + loss
         self.steps += 1

@@ -11,21 +11,30 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from forecast.data.cycles import cycles_of
 from forecast.data.panel import Origins, Panel
 from forecast.data.readers import from_frame
 from forecast.data.scale import Scale
 from forecast.data.schema import Schema
+from forecast.data.season import season_of
 from forecast.nets.network import Sizes
-from forecast.windows.feeds import Windowed
-from forecast.windows.gather import Batch, Rows, gather, index_of, scaled_rows
+from forecast.windows.feeds import Feed, Streamed, Windowed
+from forecast.windows.gather import Batch, Chunk, Rows, gather, gather_chunk, index_of, scaled_rows
+from forecast.windows.stream import Share, Stream, Turn
 from forecast.windows.window import Split, Window, split
+
+WARM_UP = 4
+"""Contexts read before the first validation origin of a stream."""
+QUIET_CHUNK = 256
+"""Rows read at once where no gradient is needed."""
+MOST_LANES = 64
 
 
 class DataModule(pl.LightningDataModule):
     """Windows of a panel for a Lightning Trainer.
 
-    Only integers travel through the loaders; the panel moves to each device once and windows are cut there. Works
-    under Lightning's own distributed sampler.
+    Only integers travel through the loaders; the panel moves to each device once and windows are cut there. Windows
+    work under Lightning's own distributed sampler; streams give each process lanes of its own.
 
     Args:
         data: a panel, or a DataFrame to be read with `schema`.
@@ -34,7 +43,8 @@ class DataModule(pl.LightningDataModule):
         schema: roles of the columns of a DataFrame.
         validation: share of the time span cut off at the end for validation; 0 for none (then give your Trainer
             `limit_val_batches=0`, or Lightning warns).
-        seed: of the shuffling.
+        seed: of the shuffling, and of where a stream's chunks begin.
+        calendar: add the cycles of the calendar to the inputs; None: for streams.
 
     Example:
         >>> import numpy as np
@@ -50,14 +60,16 @@ class DataModule(pl.LightningDataModule):
         self,
         data: Panel | pd.DataFrame,
         window: Window,
-        feed: Windowed = Windowed(),  # noqa: B008 - a frozen value
+        feed: Feed = Windowed(),  # noqa: B008 - a frozen value
         schema: Schema | None = None,
         validation: float = 0.2,
         seed: int = 0,
+        calendar: bool | None = None,
     ) -> None:
         super().__init__()
         self.panel = data if isinstance(data, Panel) else from_frame(data, schema or Schema())
         self.window, self.feed, self.validation, self.seed = window, feed, validation, seed
+        self.calendar = isinstance(feed, Streamed) if calendar is None else calendar
         self._device_rows: Rows | None = None
 
     @cached_property
@@ -71,40 +83,86 @@ class DataModule(pl.LightningDataModule):
         return Scale.fit(self.panel, self.split.cut)
 
     @cached_property
+    def cycles(self) -> tuple[str, ...]:
+        """Cycles of the calendar that are inputs, chosen by the training rows."""
+        return cycles_of(self.panel.until(self.split.cut)) if self.calendar else ()
+
+    @cached_property
     def rows(self) -> Rows:
         """The scaled panel on the host."""
-        return scaled_rows(self.panel, self.scale.of(self.panel, self.window.context))
+        return scaled_rows(self.panel, self.scale.of(self.panel, self.window.context), cycles=self.cycles)
 
     @property
     def sizes(self) -> Sizes:
         """The shapes a network for this data needs."""
-        layout = self.panel.layout
-        return Sizes(
-            self.window.context, self.window.horizon, layout.targets, layout.past, layout.future, layout.static
-        )
+        return sizes_of(self.panel, self.window, self.cycles)
+
+    @cached_property
+    def lanes(self) -> Streamed:
+        """The settings of a streamed feed with every number filled in."""
+        feed = self.feed if isinstance(self.feed, Streamed) else Streamed()
+        season = season_of(self.panel.until(self.split.cut)) if feed.chunk == "season" else 1
+        return feed.settled(len(self.split.training), season)
+
+    @property
+    def batch_rows(self) -> int:
+        """Rows of a training batch: windows or lanes."""
+        return self.feed.batch_size if isinstance(self.feed, Windowed) else self.lanes.lanes or 1
 
     def setup(self, stage: str | None = None) -> None:
         """Cut, scale and check before Lightning asks for a loader."""
         self.split, self.rows  # noqa: B018 - computed once, so that errors come here
 
-    def _loader(self, origins: Origins, training: bool) -> DataLoader[Tensor]:
-        return self.feed.loader(index_of(self.panel, origins), training, self.seed)
+    def _windows(self, origins: Origins, training: bool) -> DataLoader[Tensor]:
+        feed = self.feed if isinstance(self.feed, Windowed) else Windowed()
+        return feed.loader(index_of(self.panel, origins), training, self.seed)
 
-    def train_dataloader(self) -> DataLoader[Tensor]:
-        return self._loader(self.split.training, training=True)
+    def _stream(self, origins: Origins, lanes: int, chunk: int, burn_in: int, seed: int | None = None) -> Stream:
+        trainer = self.trainer
+        share = Share() if trainer is None else Share(trainer.global_rank, trainer.world_size)
+        size = {"lanes": lanes, "chunk": chunk, "burn_in": burn_in}
+        return Stream(self.panel, origins, self.window.horizon, **size, share=share, seed=seed)
 
-    def val_dataloader(self) -> DataLoader[Tensor] | list[DataLoader[Tensor]]:
-        return self._loader(self.split.validation, training=False) if len(self.split.validation) else []
+    def train_dataloader(self) -> DataLoader[Tensor] | Stream:
+        if isinstance(self.feed, Windowed):
+            return self._windows(self.split.training, training=True)
+        feed = self.lanes
+        return self._stream(self.split.training, feed.lanes, feed.chunk, feed.burn_in, self.seed)
 
-    def predict_dataloader(self) -> DataLoader[Tensor]:
-        """Every origin of the panel, in order."""
-        return self._loader(self.window.origins(self.panel), training=False)
+    def val_dataloader(self) -> DataLoader[Tensor] | Stream | list:
+        """Validation origins; a stream is warmed on the rows before them, one lane a series."""
+        origins = self.split.validation
+        if not len(origins):
+            return []
+        if isinstance(self.feed, Windowed):
+            return self._windows(origins, training=False)
+        lanes = min(len(np.unique(origins.series)), MOST_LANES)
+        warm = max(self.lanes.burn_in, WARM_UP * self.window.context)
+        return self._stream(origins, lanes, QUIET_CHUNK, warm)
 
-    def on_after_batch_transfer(self, batch: Tensor, dataloader_idx: int) -> Batch:
+    def predict_dataloader(self) -> DataLoader[Tensor] | Stream:
+        """Every origin of the panel, in order; a stream reads one series after the other from its first row."""
+        origins = self.window.origins(self.panel)
+        if isinstance(self.feed, Windowed):
+            return self._windows(origins, training=False)
+        return self._stream(origins, 1, QUIET_CHUNK, len(self.panel.times))
+
+    def on_after_batch_transfer(self, batch: Tensor | Turn, dataloader_idx: int) -> Batch | Chunk:
         """Cut the windows of a batch of integers, on the device it has just reached."""
-        if self._device_rows is None or self._device_rows.values.device != batch.device:
-            self._device_rows = self.rows.to(batch.device)
+        index = batch.index if isinstance(batch, Turn) else batch
+        if self._device_rows is None or self._device_rows.values.device != index.device:
+            wide = self.trainer is not None and self.trainer.precision == "64-true"
+            self._device_rows = self.rows.to(index.device, torch.float64 if wide else None)
+        if isinstance(batch, Turn):
+            return gather_chunk(self._device_rows, batch, self.window.context, self.window.horizon)
         return gather(self._device_rows, batch, self.window.context, self.window.horizon)
+
+
+def sizes_of(panel: Panel, window: Window, cycles: tuple[str, ...]) -> Sizes:
+    """The shapes of a network for a panel, a window and the cycles that are inputs."""
+    layout = panel.layout
+    past = layout.past + 2 * len(cycles)
+    return Sizes(window.context, window.horizon, layout.targets, past, layout.future, layout.static)
 
 
 def batches(rows: Rows, panel: Panel, origins: Origins, window: Window, size: int) -> list[Tensor]:

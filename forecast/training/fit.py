@@ -10,17 +10,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
+from typing import Literal, get_args
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, EarlyStopping
 
-from forecast.errors import SettingsError
+from forecast.errors import SettingsError, did_you_mean
 from forecast.training.allocator import keep_freed_memory, steady_threads
 from forecast.training.callbacks import BestEpoch, Epoch, EpochBar, FiniteLoss
 from forecast.training.datamodule import DataModule
-from forecast.training.module import RecurrentModule
+from forecast.training.module import RecurrentModule, Schedule
 
 LONGEST = 1e9  # seconds, some thirty years: what a clock can count
 
@@ -40,6 +40,8 @@ class Training:
         devices: how many.
         precision: as in Lightning ("32-true", "64-true", "bf16-mixed", "16-mixed").
         seed: of the weights, the order of the windows and dropout.
+        weight_decay: decoupled (AdamW); 0 for plain Adam.
+        schedule: "constant", or "cosine": the learning rate falls to 0 over all epochs.
 
     Raises:
         SettingsError: a value that makes no sense, or a device that is not there.
@@ -55,6 +57,8 @@ class Training:
     devices: int = 1
     precision: Literal["32-true", "64-true", "bf16-mixed", "16-mixed"] = "32-true"
     seed: int = 0
+    weight_decay: float = 0.0
+    schedule: Schedule = "constant"
 
     def __post_init__(self) -> None:
         for name in ("epochs", "patience", "devices"):
@@ -62,6 +66,10 @@ class Training:
                 raise SettingsError(f"{name}={getattr(self, name)}: at least 1")
         if not (0 < self.learning_rate < math.inf and 0 <= self.clip < math.inf):
             raise SettingsError("learning_rate lies above 0, clip at or above 0")
+        if not 0 <= self.weight_decay < math.inf:
+            raise SettingsError(f"weight_decay={self.weight_decay}: at or above 0")
+        if self.schedule not in get_args(Schedule):
+            raise SettingsError(f"schedule {self.schedule!r}{did_you_mean(str(self.schedule), get_args(Schedule))}")
         if self.seconds is not None and not 0 < self.seconds <= LONGEST:
             raise SettingsError(f"seconds={self.seconds:g}: above 0, at most {LONGEST:g}; leave it out for no limit")
         if not 0 <= self.seed < 2**32:
@@ -119,7 +127,7 @@ def fit(module: RecurrentModule, data: DataModule, training: Training, progress:
     if progress:
         callbacks.append(EpochBar(training.epochs))
     started = time.monotonic()
-    with quiet(), steady_threads(data.feed.batch_size * module.network.cell.hidden_size):
+    with quiet(), steady_threads(data.batch_rows * module.network.cell.hidden_size):
         _trainer(training, callbacks, stopping is not None).fit(module, datamodule=data)
     return History(tuple(best.history), best.restore(module), _reason(training, stopping, time.monotonic() - started))
 

@@ -2,31 +2,55 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from forecast.errors import TrainingError
+from forecast.nets.memory import Memory, renewed
 from forecast.nets.network import Network
-from forecast.windows.gather import Batch
+from forecast.training.resume import packed, unpacked
+from forecast.windows.gather import Batch, Chunk
+
+Stage = Literal["train", "validation", "predict"]
+Schedule = Literal["constant", "cosine"]
+KEY = "forecast"
 
 
 class RecurrentModule(pl.LightningModule):
-    """Trains a network on batches of windows. Use it with your own `Trainer`, loggers and callbacks.
+    """Trains a network on batches of windows or turns of a stream. Use it with your own `Trainer` and callbacks.
+
+    On a stream it remembers what the lanes carry from turn to turn, apart for training, validation and prediction;
+    gradients stop between turns. A checkpoint holds the training memory and the random state, so that a resumed
+    streamed fit goes on bit for bit (on a CPU).
 
     Args:
         network: what is trained.
         learning_rate: of Adam.
         weight_decay: decoupled (AdamW); 0 for plain Adam.
+        schedule: "constant", or "cosine" to let the learning rate fall to 0 over all epochs.
 
-    Logs `train_loss` and `val_loss`, in squared (absolute, ...) standard deviations of the series.
+    Logs `val_loss`, in squared (absolute, ...) standard deviations of the series.
     """
 
-    def __init__(self, network: Network, learning_rate: float = 1e-3, weight_decay: float = 0.0) -> None:
+    def __init__(
+        self,
+        network: Network,
+        learning_rate: float = 1e-3,
+        weight_decay: float = 0.0,
+        schedule: Schedule = "constant",
+    ) -> None:
         super().__init__()
         self.network = network
-        self.learning_rate, self.weight_decay = learning_rate, weight_decay
+        self.learning_rate, self.weight_decay, self.schedule = learning_rate, weight_decay, schedule
+        self.carried: dict[Stage, Memory] = {}
+        self._idle = False
+        self._resumed: dict[str, Any] | None = None
+        self._sum: Tensor | None = None
+        self._count = 0
 
     def __setattr__(self, name: str, value: Any) -> None:
         # Lightning notes the name of the running hook some forty times a step; torch's own setter would look through
@@ -37,26 +61,93 @@ class RecurrentModule(pl.LightningModule):
             super().__setattr__(name, value)
 
     def forward(self, batch: Batch) -> Tensor:
-        """Forecast values [origin, step, target, value] in scaled units."""
-        return self.network.head.values(self._raw(batch))
+        """Forecast values [origin, step, target, value] in scaled units, for windows."""
+        return self.network.head.values(self.network(batch.past, batch.future, batch.static, batch.past_seen))
 
-    def _raw(self, batch: Batch) -> Tensor:
-        return self.network(batch.past, batch.future, batch.static, batch.past_seen)
+    def _raw(self, batch: Batch | Chunk, stage: Stage) -> Tensor:
+        if isinstance(batch, Batch):
+            return self.network(batch.past, batch.future, batch.static, batch.past_seen)
+        reading, memory = self.network.read(batch.past, batch.static, self._memory(batch, stage), batch.past_seen)
+        self.carried[stage] = memory.detach()
+        return self.network.answer(reading.everywhere(), batch.future)
 
-    def _loss(self, batch: Batch) -> Tensor:
-        return self.network.head.loss(self._raw(batch), batch.target, batch.target_seen)
+    def _memory(self, chunk: Chunk, stage: Stage) -> Memory:
+        """What the lanes carry into a turn: fresh ones begin anew."""
+        memory = self.carried.get(stage)
+        if chunk.before is None or chunk.weight is None or chunk.fresh is None:
+            if memory is None or len(memory.recent) != len(chunk.past):
+                raise TrainingError("a stream was entered in the middle: its lanes carry no state; begin a new pass")
+            return memory
+        begun = self.network.begin(chunk.before, chunk.weight)
+        return begun if chunk.turn.first or memory is None else renewed(memory, begun, chunk.fresh)
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        return self._loss(batch)
+    def _loss(self, batch: Batch | Chunk, stage: Stage) -> Tensor:
+        """Mean over the observed cells that count, in every process together."""
+        loss = self.network.head.loss(self._raw(batch, stage), batch.target, batch.target_seen)
+        return loss * batch.turn.share if isinstance(batch, Chunk) and batch.turn.world > 1 else loss
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        self.log("val_loss", self._loss(batch), on_epoch=True, batch_size=len(batch.past), sync_dist=True)
+    def training_step(self, batch: Batch | Chunk, batch_idx: int) -> dict[str, Any]:
+        self._idle = isinstance(batch, Chunk) and batch.turn.cells == 0
+        return {"loss": self._loss(batch, "train"), "idle": self._idle}
 
-    def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        return self(batch)
+    def optimizer_step(
+        self,
+        epoch: int,
+        batch_idx: int,
+        optimizer: Any,
+        optimizer_closure: Callable[[], Any] | None = None,
+    ) -> None:
+        """Step, unless the turn had no loss (a burn-in): momentum alone would move the weights."""
+        if self._idle and optimizer_closure is not None:
+            optimizer_closure()
+        else:
+            optimizer.step(closure=optimizer_closure)
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
+    def on_validation_epoch_start(self) -> None:
+        self._sum, self._count = None, 0
+        self.carried.pop("validation", None)
+
+    def validation_step(self, batch: Batch | Chunk, batch_idx: int) -> None:
+        weight = batch.turn.cells if isinstance(batch, Chunk) else len(batch.past)
+        loss = self._loss(batch, "validation").detach() * weight
+        self._sum = loss if self._sum is None else self._sum + loss
+        self._count += weight
+
+    def on_validation_epoch_end(self) -> None:
+        if self._sum is None:
+            return
+        both = torch.stack([self._sum.double(), self._sum.new_tensor(self._count).double()])
+        total, count = self.trainer.strategy.reduce(both, reduce_op="sum")
+        self.log("val_loss", (total / count).to(self._sum.dtype), sync_dist=True)
+        self.carried.pop("validation", None)
+
+    def on_predict_epoch_start(self) -> None:
+        self.carried.pop("predict", None)
+
+    def predict_step(self, batch: Batch | Chunk, batch_idx: int) -> Tensor:
+        values = self.network.head.values(self._raw(batch, "predict"))
+        return values[batch.turn.asked.flatten()] if isinstance(batch, Chunk) else values
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint[KEY] = packed(self.carried.get("train"), self.trainer.world_size)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self._resumed = checkpoint.get(KEY)
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        if self._resumed is not None:  # only now: Lightning draws random numbers of its own while it starts
+            memory = unpacked(self._resumed, self.trainer.global_rank, self.trainer.world_size, self.device)
+            if memory is not None:
+                self.carried["train"] = memory
+            self._resumed = None
+
+    def configure_optimizers(self) -> Any:
         # Lightning refuses to clip gradients under float16 scaling when the optimizer is fused.
         fused = "16-mixed" not in str(self.trainer.precision) or "bf16" in str(self.trainer.precision)
         kind = torch.optim.AdamW if self.weight_decay else torch.optim.Adam
-        return kind(self.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay, fused=fused)
+        optimizer = kind(self.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay, fused=fused)
+        if self.schedule == "constant":
+            return optimizer
+        steps = int(self.trainer.estimated_stepping_batches)
+        falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": falling, "interval": "step"}}

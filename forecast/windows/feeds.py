@@ -1,10 +1,10 @@
-"""Feeds: in which order origins reach the network."""
+"""Feeds: in which order origins reach the network, as settings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -68,6 +68,67 @@ class Windowed:
         generator = torch.Generator().manual_seed(seed)
         shuffled = Shuffled(dataset, generator=generator) if training and self.shuffle and len(dataset) else None
         return DataLoader(dataset, batch_size=self.batch_size, sampler=shuffled, collate_fn=_as_is, generator=generator)
+
+
+UPDATES = 32
+"""Turns a pass should have at least: a step of the optimizer each."""
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """Contiguous streams: every row is read once, in order, and a forecast is asked at every step.
+
+    The state is carried from turn to turn of a pass and detached between them (truncated backpropagation through time
+    over `chunk` steps). Passes begin afresh; the exact rows where chunks begin are drawn anew for each, and so is the
+    lane a series goes to. The order inside a series never changes.
+
+    Args:
+        lanes: rows of the batch; None takes as many as leave at least 32 turns in a pass, 32 at most.
+        chunk: steps between two steps of the optimizer, or "season" for the smallest multiple of the season that is at
+            least 24.
+        burn_in: steps read without loss where a lane begins; None takes one chunk.
+        shuffle: cannot be asked for.
+
+    Raises:
+        SettingsError: numbers below 1, or a shuffled stream.
+    """
+
+    lanes: int | None = None
+    chunk: int | Literal["season"] = 24
+    burn_in: int | None = None
+    shuffle: bool = False
+
+    def __post_init__(self) -> None:
+        if self.shuffle:
+            raise SettingsError(
+                "shuffle=True: a stream is read in order, its state would mean nothing otherwise; "
+                "use Windowed() for shuffled windows"
+            )
+        for name, least in (("lanes", 1), ("chunk", 1), ("burn_in", 0)):
+            value = getattr(self, name)
+            if value is None or (name == "chunk" and value == "season"):
+                continue
+            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+                word = ' or "season"' if name == "chunk" else ""
+                raise SettingsError(f"{name}={value!r}: a whole number of at least {least}{word}")
+
+    def settled(self, rows: int, season: int) -> Streamed:
+        """The same feed with every number filled in.
+
+        Args:
+            rows: origins of a pass.
+            season: steps of a season, 1 for none.
+
+        Example:
+            >>> Streamed(chunk="season").settled(rows=10_000, season=7)
+            Streamed(lanes=11, chunk=28, burn_in=28, shuffle=False)
+        """
+        chunk = -(-24 // season) * season if self.chunk == "season" else self.chunk
+        lanes = min(32, max(1, rows // (chunk * UPDATES))) if self.lanes is None else self.lanes
+        return Streamed(lanes, chunk, chunk if self.burn_in is None else self.burn_in)
+
+
+Feed = Windowed | Streamed
 
 
 def _as_is(batch: Any) -> Any:

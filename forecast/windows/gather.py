@@ -11,10 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from forecast.data.cycles import cyclic
 from forecast.data.panel import Origins, Panel
 from forecast.data.scale import Scale
 from forecast.data.schema import Layout
 from forecast.errors import DataError
+from forecast.windows.stream import Turn
 
 
 class Rows(NamedTuple):
@@ -32,9 +34,9 @@ class Rows(NamedTuple):
     static: Tensor
     layout: Layout
 
-    def to(self, device: torch.device | str) -> Rows:
+    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Rows:
         seen = None if self.seen is None else self.seen.to(device)
-        return Rows(self.values.to(device), seen, self.static.to(device), self.layout)
+        return Rows(self.values.to(device, dtype), seen, self.static.to(device, dtype), self.layout)
 
 
 class Batch(NamedTuple):
@@ -57,16 +59,55 @@ class Batch(NamedTuple):
     target_seen: Tensor | None
 
 
-def scaled_rows(panel: Panel, scale: Scale, dtype: torch.dtype = torch.float32) -> Rows:
+class Chunk(NamedTuple):
+    """What a network gets at a turn of a stream, scaled.
+
+    Args:
+        past: [lane, time, channel].
+        future: [lane x time, horizon, future covariate].
+        static: [lane, static covariate].
+        target: [lane x time, horizon, target].
+        past_seen: bool [lane, time, channel], or None when all were observed.
+        target_seen: bool [lane x time, horizon, target], False too where the forecast does not count; or None.
+        before: [lane, context, target], the rows before the chunk, where some lane is fresh.
+        weight: 1 where a cell of `before` was there and observed.
+        fresh: bool [lane], or None where no lane is.
+        turn: what the stream said of it.
+    """
+
+    past: Tensor
+    future: Tensor
+    static: Tensor
+    target: Tensor
+    past_seen: Tensor | None
+    target_seen: Tensor | None
+    before: Tensor | None
+    weight: Tensor | None
+    fresh: Tensor | None
+    turn: Turn
+
+
+def scaled_rows(
+    panel: Panel, scale: Scale, dtype: torch.dtype = torch.float32, cycles: tuple[str, ...] = ()
+) -> Rows:
     """Scale a panel in float64 and put it into tensors.
 
     Args:
         scale: the scale of this panel's own series (`Scale.of`).
+        cycles: of the calendar (`forecast.data.cycles`), added behind the past covariates.
     """
-    precision = np.float64 if dtype == torch.float64 else np.float32
-    values = torch.from_numpy(scale.apply(panel, precision))
-    seen = None if panel.observed.all() else torch.from_numpy(np.array(panel.observed))
-    return Rows(values, seen, torch.from_numpy(scale.static(panel)).to(dtype), panel.layout)
+    values = scale.apply(panel, np.float64 if dtype == torch.float64 else np.float32)
+    seen = None if panel.observed.all() else np.array(panel.observed)
+    layout = panel.layout
+    if cycles:
+        place = layout.targets + layout.past
+        clock = cyclic(panel.times, cycles).astype(values.dtype)
+        values = np.concatenate([values[:, :place], clock, values[:, place:]], axis=1)
+        if seen is not None:
+            seen = np.concatenate([seen[:, :place], np.ones_like(clock, dtype=bool), seen[:, place:]], axis=1)
+        layout = layout._replace(past=layout.past + clock.shape[1])
+    static = torch.from_numpy(scale.static(panel)).to(dtype)
+    return Rows(torch.from_numpy(values), None if seen is None else torch.from_numpy(seen), static, layout)
 
 
 def index_of(panel: Panel, origins: Origins) -> Tensor:
@@ -106,6 +147,64 @@ def _windows(table: Tensor, start: Tensor, length: int) -> Tensor:
     stride = table.stride(0)
     view = table.as_strided((max(rows - length + 1, 0), length, channels), (stride, stride, 1))
     return view.index_select(0, start)
+
+
+def gather_chunk(rows: Rows, turn: Turn, context: int, horizon: int) -> Chunk:
+    """Cut what every lane reads in a turn, and what lies ahead of each of its steps.
+
+    Args:
+        rows: on the device of the turn.
+    """
+    layout, (start, series, begin, fresh) = rows.layout, turn.index.unbind(1)
+    time = turn.asked.shape[1]
+    steps = torch.arange(time + horizon, device=start.device)
+    place = (start[:, None] + steps).clamp(max=len(rows.values) - 1)
+    cut = rows.values[place]
+    seen = None if rows.seen is None else rows.seen[place]
+    known = slice(layout.channels - layout.future, layout.channels)
+    counts = None if turn.whole else turn.asked.flatten()[:, None, None]
+    if seen is not None:
+        ahead = _ahead(seen[..., : layout.targets], horizon)
+        counts = ahead if counts is None else ahead & counts
+    elif counts is not None:
+        counts = counts.expand(-1, horizon, layout.targets)
+    before, weight = (None, None) if not turn.fresh else before_rows(rows, start, begin, context)
+    return Chunk(
+        past=cut[:, :time],
+        future=_ahead(cut[..., known], horizon),
+        static=rows.static.index_select(0, series),
+        target=_ahead(cut[..., : layout.targets], horizon),
+        past_seen=None if seen is None else seen[:, :time],
+        target_seen=counts,
+        before=before,
+        weight=weight,
+        fresh=fresh.bool() if turn.fresh else None,
+        turn=turn,
+    )
+
+
+def before_rows(rows: Rows, start: Tensor, begin: Tensor, context: int) -> tuple[Tensor, Tensor]:
+    """Targets [lane, context, target] before a row, and the weight of each cell.
+
+    Where the series had not begun its first row stands in, with weight 0.
+
+    Args:
+        start: int64 [lane], a row of the panel.
+        begin: int64 [lane], the first row of its series.
+    """
+    place = start[:, None] - torch.arange(context, 0, -1, device=start.device)
+    there = place >= begin[:, None]
+    place = torch.maximum(place, begin[:, None])
+    targets = rows.layout.targets
+    seen = there[..., None].expand(-1, -1, targets)
+    if rows.seen is not None:
+        seen = seen & rows.seen[place][..., :targets]
+    return rows.values[place][..., :targets], seen.to(rows.values.dtype)
+
+
+def _ahead(cut: Tensor, horizon: int) -> Tensor:
+    """What follows each step: [lane, time + horizon, channel] to [lane x time, horizon, channel]."""
+    return cut[:, 1:].unfold(1, horizon, 1).transpose(2, 3).flatten(0, 1)
 
 
 def require_reach(panel: Panel, origins: Origins, context: int, horizon: int) -> None:

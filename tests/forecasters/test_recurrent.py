@@ -61,7 +61,7 @@ def test_a_known_ahead_covariate_is_used():
 
 
 def test_a_setting_that_cannot_work_fails_before_fit():
-    for settings in ({"cell": "gruu"}, {"hidden_size": 0}, {"dropout": 0.5}, {"scaling": "min-max"}):
+    for settings in ({"cell": "gruu"}, {"hidden_size": 0}, {"dropout": 1.0}, {"scaling": "min-max"}):
         with pytest.raises((SettingsError, TypeError)):
             Recurrent(WINDOW, **settings)
 

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forecast.nets.scaling import SCALINGS, running_moments, scale_window
+from forecast.nets.scaling import SCALINGS, running_moments, scale
 
 
 def slow_moments(x: list[float], weight: list[float], time_constant: float):
@@ -43,14 +43,14 @@ def test_running_moments_equal_a_slow_loop_and_skip_masked_steps(steps, time_con
             continue  # nothing seen yet: any finite number will do
         assert float(fast[0][0, t, 0]) == pytest.approx(mean[t], abs=1e-8)
         assert float(fast[1][0, t, 0]) == pytest.approx(width[t], abs=1e-5)
-    assert torch.isfinite(torch.cat(fast)).all()
+    assert torch.isfinite(torch.cat(fast[:2])).all()
 
 
 @pytest.mark.parametrize("scaling", SCALINGS)
 def test_a_scaled_context_leads_back_to_the_newest_value(scaling):
     past = torch.randn(4, 9, 2, dtype=torch.float64) * 3 + 7
-    scaled = scale_window(past, None, scaling, 5.0)
-    assert torch.allclose(scaled.past[:, -1:] * scaled.spread + scaled.shift, past[:, -1:])
+    scaled = scale(past, None, scaling, 5.0)
+    assert torch.allclose(scaled.past[:, -1:] * scaled.spread[:, -1:] + scaled.shift[:, -1:], past[:, -1:])
 
 
 @pytest.mark.parametrize("scaling", SCALINGS)
@@ -59,18 +59,18 @@ def test_scaling_a_step_uses_nothing_later_than_it_or_the_whole_window_only(scal
     past = torch.randn(1, 9, 1, dtype=torch.float64)
     other = past.clone()
     other[:, 6:] += 5
-    early = [scale_window(each, None, scaling, 5.0).past[:, :6] for each in (past, other)]
+    early = [scale(each, None, scaling, 5.0).past[:, :6] for each in (past, other)]
     assert torch.equal(*early) == (scaling in ("running", "none"))
 
 
 @pytest.mark.parametrize("scaling", SCALINGS)
 def test_a_window_that_does_not_move_stays_finite_and_so_do_its_gradients(scaling):
     past = torch.full((1, 6, 1), 3.0, requires_grad=True)
-    scaled = scale_window(past, None, scaling, 5.0)
+    scaled = scale(past, None, scaling, 5.0)
     (scaled.past.sum() + scaled.shift.sum() + scaled.spread.sum()).backward()
     assert scaled.past.isfinite().all()
     assert past.grad.isfinite().all()
-    assert scaled.spread.item() == 1.0
+    assert (scaled.spread == 1.0).all()
 
 
 @pytest.mark.parametrize("scaling", ["standard", "running"])
@@ -80,6 +80,6 @@ def test_cells_that_were_not_observed_do_not_count(scaling):
     seen[:, [2, 5]] = False
     other = past.clone()
     other[:, [2, 5]] = 100.0
-    a, b = (scale_window(each, seen, scaling, 5.0) for each in (past, other))
-    assert torch.allclose(a.shift, b.shift)
-    assert torch.allclose(a.spread, b.spread)
+    a, b = (scale(each, seen, scaling, 5.0) for each in (past, other))
+    assert torch.allclose(a.shift[:, -1], b.shift[:, -1])
+    assert torch.allclose(a.spread[:, -1], b.spread[:, -1])

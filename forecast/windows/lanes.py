@@ -1,0 +1,110 @@
+"""Lanes: how series are cut, packed and read in order by a batch whose rows carry their state.
+
+A lane is one row of the batch. Lane b of turn i + 1 starts exactly where lane b of turn i ended, unless it is marked
+fresh: then it begins another segment and its state is renewed. Every origin is asked once in a pass.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from forecast.data.panel import Origins, Panel
+
+
+@dataclass(frozen=True, eq=False)
+class Segments:
+    """Stretches of series that a lane reads from end to end; all int64 [segment], rows counted through the panel.
+
+    Args:
+        series: which series.
+        begin: the first row of that series.
+        first: the first row that is an origin of this segment.
+        stop: the row after its last origin.
+    """
+
+    series: np.ndarray
+    begin: np.ndarray
+    first: np.ndarray
+    stop: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.series)
+
+
+class Turns(NamedTuple):
+    """A pass over the segments: turn after turn, `chunk` rows a lane.
+
+    Args:
+        row: int64 [turn, lane], the first row read.
+        segment: int64 [turn, lane]; -1 where a lane has nothing (more) to read.
+        fresh: bool [turn, lane], where a segment begins, and where there is nothing to read.
+    """
+
+    row: np.ndarray
+    segment: np.ndarray
+    fresh: np.ndarray
+
+
+def segments(panel: Panel, origins: Origins, lanes: int) -> Segments:
+    """Cut series so that about `lanes` lanes have equally much to read; origins stay in one segment each.
+
+    Args:
+        origins: ordered by series and step, as `Window.origins` makes them.
+        lanes: series are cut only where there are fewer of them than lanes, or some are much longer than others.
+    """
+    series, start, count = np.unique(origins.series, return_index=True, return_counts=True)
+    begin = panel.offsets[series]
+    first = begin + origins.step[start] - 1
+    last = begin + origins.step[start + count - 1] - 1
+    rows = last + 1 - first
+    share = max(1.0, rows.sum() / lanes)
+    pieces = np.clip(np.round(rows / share).astype(np.int64), 1, rows)
+    which = np.repeat(np.arange(len(series)), pieces)
+    nth = np.arange(len(which)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    edge = first[which] + nth * rows[which] // pieces[which]
+    end = first[which] + (nth + 1) * rows[which] // pieces[which]
+    return Segments(series[which], begin[which], edge, end)
+
+
+def lay_out(parts: Segments, lanes: int, chunk: int, burn_in: int, rng: np.random.Generator | None) -> Turns:
+    """One pass: which lane reads what, when.
+
+    Each segment is read from about `burn_in` rows before its first origin (or the start of its series). With `rng` the
+    exact row is drawn, so that chunk edges fall elsewhere in every pass, and so is the lane a segment goes to; the
+    number of turns is always the same.
+
+    Args:
+        rng: None for the plain order: no draws, segments in the order of the panel.
+    """
+    reach = parts.first - parts.begin
+    ahead = np.minimum(burn_in, reach)
+    needed = -(-(parts.stop - parts.first + ahead) // chunk)
+    order = np.arange(len(parts))
+    if rng is not None:
+        slack = needed * chunk - (parts.stop - parts.first) - ahead
+        ahead = np.clip(ahead + slack - rng.integers(0, chunk, len(parts)), 0, reach)
+        order = rng.permutation(len(parts))
+        order = order[np.argsort(-needed[order], kind="stable")]
+    lane, turn = _packed(needed, order, lanes)
+    shape = (int((turn + needed).max(initial=0)), lanes)
+    row, segment, fresh = np.zeros(shape, np.int64), np.full(shape, -1, np.int64), np.ones(shape, dtype=bool)
+    for i, start in enumerate(parts.first - ahead):
+        here = slice(turn[i], turn[i] + needed[i])
+        row[here, lane[i]] = start + chunk * np.arange(needed[i])
+        segment[here, lane[i]] = i
+        fresh[turn[i] + 1 : turn[i] + needed[i], lane[i]] = False
+    return Turns(row, segment, fresh)
+
+
+def _packed(needed: np.ndarray, order: np.ndarray, lanes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Lane and first turn of each segment: in their order, each goes to the lane that has least to do."""
+    lane, turn = np.zeros(len(needed), dtype=np.int64), np.zeros(len(needed), dtype=np.int64)
+    load = np.zeros(lanes, dtype=np.int64)
+    for i in order:
+        lane[i] = load.argmin()
+        turn[i] = load[lane[i]]
+        load[lane[i]] += needed[i]
+    return lane, turn

@@ -1,0 +1,157 @@
+"""Stream: the loader of a streamed feed. It yields turns: which rows every lane reads next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from forecast.data.panel import Origins, Panel
+from forecast.windows.lanes import Turns, lay_out, segments
+
+
+class Turn(NamedTuple):
+    """The integers of one turn, and what can be said of it without asking the device.
+
+    Args:
+        index: int64 [lane, 4]: first row read, series, first row of that series, whether the lane is fresh. Rows are
+            counted through the panel.
+        asked: bool [lane, chunk], the rows whose forecasts count.
+        first: the pass begins, all lanes are fresh.
+        fresh: some lane is fresh.
+        whole: every row's forecast counts.
+        cells: observed target cells ahead of the rows that count, in the lanes of all processes.
+        own: those of this process.
+        world: number of processes.
+    """
+
+    index: Tensor
+    asked: Tensor
+    first: bool
+    fresh: bool
+    whole: bool
+    cells: int
+    own: int
+    world: int = 1
+
+    @property
+    def share(self) -> float:
+        """What a mean over this process's cells is multiplied by, so that processes average to the mean over all."""
+        return self.world * self.own / max(self.cells, 1)
+
+
+@dataclass(frozen=True)
+class Share:
+    """Which process of how many."""
+
+    rank: int = 0
+    world: int = 1
+
+
+class Stream:
+    """Passes over a panel in lanes. Lightning takes it as it is and puts no sampler into it.
+
+    Every `iter` begins a new pass. The stream can say where it stands (`state_dict`) and go on from there, in the
+    middle of a pass too.
+
+    Args:
+        panel: the rows.
+        origins: whose forecasts count, ordered by series and step, as `Window.origins` makes them.
+        horizon: steps that are forecast.
+        lanes: of all processes together; raised to a multiple of their number, idle lanes are masked.
+        chunk: rows a lane reads in a turn.
+        burn_in: rows read before the first origin of a segment.
+        share: which lanes are this process's.
+        seed: of the draws; None draws nothing and keeps the order of the panel.
+
+    Example:
+        >>> panel = Panel.from_arrays(np.arange(20.0), np.arange(20).astype("M8[D]"))
+        >>> origins = Origins(np.zeros(16, dtype=np.int64), np.arange(3, 19))
+        >>> for turn in Stream(panel, origins, horizon=1, lanes=2, chunk=4, burn_in=2):
+        ...     print(turn.index[:, 0].tolist(), turn.index[:, 3].tolist())
+        [0, 8] [1, 1]
+        [4, 12] [0, 0]
+        [8, 16] [0, 0]
+    """
+
+    def __init__(
+        self,
+        panel: Panel,
+        origins: Origins,
+        horizon: int,
+        *,
+        lanes: int,
+        chunk: int,
+        burn_in: int,
+        share: Share = Share(),  # noqa: B008 - a frozen value
+        seed: int | None = None,
+    ) -> None:
+        self.lanes = -(-lanes // share.world) * share.world
+        self.chunk, self.burn_in, self.share, self.seed = chunk, burn_in, share, seed
+        self.parts = segments(panel, origins, lanes)
+        self.cells = cells_ahead(panel, origins, horizon)
+        self.length = len(self._turns(0).row)
+        self.epoch, self.position = -1, self.length
+        self._resume: tuple[int, int] | None = None
+
+    def __len__(self) -> int:
+        """Turns of a pass, the same in every pass."""
+        return self.length
+
+    def __iter__(self) -> Iterator[Turn]:
+        self.epoch, start = self._resume or (self.epoch + 1, 0)
+        self._resume = None
+        turns = self._turns(self.epoch)
+        for here in range(start, self.length):
+            self.position = here + 1
+            yield self._turn(turns, here)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the stream stands: the pass, and the turn that comes next in it."""
+        return {"epoch": self.epoch, "position": self.position}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from where another stream stood."""
+        self.epoch, self.position = int(state["epoch"]), int(state["position"])
+        self._resume = (self.epoch, self.position) if self.position < self.length else None
+
+    def _turns(self, epoch: int) -> Turns:
+        rng = None if self.seed is None else np.random.default_rng((self.seed, epoch))
+        return lay_out(self.parts, self.lanes, self.chunk, self.burn_in, rng)
+
+    def _turn(self, turns: Turns, here: int) -> Turn:
+        row, part = turns.row[here], turns.segment[here]
+        busy = part >= 0
+        first, stop = (np.where(busy, rows[part], 0) for rows in (self.parts.first, self.parts.stop))
+        series, begin = (np.where(busy, rows[part], 0) for rows in (self.parts.series, self.parts.begin))
+        rows = row[:, None] + np.arange(self.chunk)
+        own = (rows >= first[:, None]) & (rows < stop[:, None])
+        cells = np.where(own, self.cells[np.minimum(rows, len(self.cells) - 1)], 0)
+        width = self.lanes // self.share.world
+        mine = slice(self.share.rank * width, (self.share.rank + 1) * width)
+        index = np.stack([row, series, begin, turns.fresh[here]], axis=1)[mine]
+        asked = cells[mine] > 0
+        return Turn(
+            torch.from_numpy(index),
+            torch.from_numpy(asked),
+            first=here == 0,
+            fresh=bool(index[:, 3].any()),
+            whole=bool(asked.all()),
+            cells=int(cells.sum()),
+            own=int(cells[mine].sum()),
+            world=self.share.world,
+        )
+
+
+def cells_ahead(panel: Panel, origins: Origins, horizon: int) -> np.ndarray:
+    """Observed target cells ahead of each row that is an origin, 0 for other rows; int64 [row]."""
+    seen = panel.observed[:, : panel.layout.targets].sum(axis=1)
+    before = np.concatenate([[0], np.cumsum(seen)])
+    rows = panel.offsets[origins.series] + origins.step
+    cells = np.zeros(len(panel.times), dtype=np.int64)
+    cells[rows - 1] = before[rows + horizon] - before[rows]
+    return cells
