@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from forecast.training.datamodule import DataModule
     from forecast.training.fit import Training
     from forecast.training.module import RecurrentModule
-    from forecast.windows.feeds import Windowed
+    from forecast.windows.feeds import Streamed, Windowed
     from forecast.windows.window import Window
 
 _ROOMS = {
@@ -58,7 +58,7 @@ _ROOMS = {
     "training.datamodule": ("DataModule",),
     "training.fit": ("Training",),
     "training.module": ("RecurrentModule",),
-    "windows.feeds": ("Windowed",),
+    "windows.feeds": ("Streamed", "Windowed"),
     "windows.window": ("Window",),
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 OURS, USERS, STOPPED = 70, 2, 130
 SECONDS = 120.0
-MODELS = "naive, seasonal-naive, drift, mean, linear, ridge, knn, forest, boosting, mlp, rnn, lstm, gru"
+MODELS = (
+    "naive, seasonal-naive, drift, mean, linear, ridge, knn, forest, boosting, mlp, rnn, lstm, gru, "
+    "rnn-stateful, lstm-stateful, gru-stateful"
+)
 EXAMPLES = """\
 examples:
   forecast describe prices.csv

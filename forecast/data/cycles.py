@@ -45,5 +45,8 @@ def cyclic(times: np.ndarray, cycles: tuple[str, ...]) -> np.ndarray:
     """
     moment = times.astype("datetime64[us]").astype(np.int64)
     angles = [2 * np.pi * (moment % PERIODS[name]) / PERIODS[name] for name in cycles]
-    return np.stack([wave(angle) for angle in angles for wave in (np.sin, np.cos)], axis=1, dtype=np.float64) if angles \
+    return (
+        np.stack([wave(angle) for angle in angles for wave in (np.sin, np.cos)], axis=1, dtype=np.float64)
+        if angles
         else np.zeros((len(times), 0))
+    )

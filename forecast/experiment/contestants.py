@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from forecast.data.forecast import Forecaster
@@ -16,7 +16,7 @@ from forecast.nets.heads import Point
 from forecast.nets.network import Channels
 from forecast.nets.scaling import Scaling
 from forecast.training.fit import Training
-from forecast.windows.feeds import Windowed
+from forecast.windows.feeds import Feed, Streamed, Windowed
 from forecast.windows.window import Window
 
 
@@ -80,22 +80,38 @@ class TabularSettings:
 
 @dataclass(frozen=True)
 class RecurrentSettings:
-    """A recurrent network; the names are those of `Recurrent`.
+    """A recurrent network; the names are those of `Recurrent`, `Windowed` and `Streamed`.
 
     Args:
         criterion: of the point head: "mse", "mae" or "huber".
-        batch_size: origins a step.
+        feed: "windowed" (the state starts afresh in each window) or "streamed" (it is carried along the series).
+        batch_size: of a windowed feed; None takes its default.
+        lanes: of a streamed feed.
+        chunk: of a streamed feed; None takes its default.
+        burn_in: of a streamed feed.
     """
 
     cell: str = "gru"
     hidden_size: int = 64
     layers: int = 1
     dropout: float = 0.0
-    scaling: Scaling = "last"
+    scaling: Scaling | None = None
     skip: bool = True
     channels: Channels = "independent"
     criterion: Literal["mse", "mae", "huber"] = "mse"
-    batch_size: int = 64
+    feed: Literal["windowed", "streamed"] = "windowed"
+    batch_size: int | None = None
+    lanes: int | None = None
+    chunk: int | Literal["season"] | None = None
+    burn_in: int | None = None
+    time_constant: float | None = None
+    calendar: bool | None = None
+
+    def __post_init__(self) -> None:
+        foreign = ("lanes", "chunk", "burn_in") if self.feed == "windowed" else ("batch_size",)
+        for name in foreign:
+            if getattr(self, name) is not None:
+                raise SettingsError(f"{name} means nothing to a {self.feed} feed; leave it out, or change feed")
 
     def make(self, window: Window, training: Training) -> Forecaster:
         """The forecaster."""
@@ -109,9 +125,17 @@ class RecurrentSettings:
             self.skip,
             self.channels,
             Point(self.criterion),
-            Windowed(self.batch_size),
+            self._feed(),
             training,
+            self.time_constant,
+            self.calendar,
         )
+
+    def _feed(self) -> Feed:
+        if self.feed == "windowed":
+            return Windowed() if self.batch_size is None else Windowed(self.batch_size)
+        feed = Streamed(self.lanes, burn_in=self.burn_in)
+        return feed if self.chunk is None else replace(feed, chunk=self.chunk)
 
 
 Contestant = Rule | Seasonal | LinearSettings | TabularSettings | RecurrentSettings
@@ -136,6 +160,9 @@ PRESETS: dict[str, Contestant] = {
     "rnn": RecurrentSettings("rnn"),
     "lstm": RecurrentSettings("lstm"),
     "gru": RecurrentSettings("gru"),
+    "rnn-stateful": RecurrentSettings("rnn", feed="streamed"),
+    "lstm-stateful": RecurrentSettings("lstm", feed="streamed"),
+    "gru-stateful": RecurrentSettings("gru", feed="streamed"),
 }
 
 
@@ -156,9 +183,8 @@ def from_table(name: str, table: Mapping[str, object]) -> Contestant:
     Without `kind` the table changes the preset of its name; with one it starts from that kind's defaults.
 
     Example:
-        >>> from_table("gru", {"hidden_size": 128})
-        RecurrentSettings(cell='gru', hidden_size=128, layers=1, dropout=0.0, scaling='last', skip=True, \
-channels='independent', criterion='mse', batch_size=64)
+        >>> from_table("gru", {"hidden_size": 128}).hidden_size
+        128
     """
     entries = dict(table)
     kind = entries.pop("kind", None)

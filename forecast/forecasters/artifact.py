@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from forecast.data.cycles import PERIODS
 from forecast.data.panel import Panel
 from forecast.data.rows import day
 from forecast.data.scale import Scale
@@ -25,10 +26,10 @@ from forecast.nets.cells import CELLS, CellFactory
 from forecast.nets.heads import Point
 from forecast.nets.network import Network, Sizes
 from forecast.training.fit import Training
-from forecast.windows.feeds import Windowed
+from forecast.windows.feeds import Feed, Streamed, Windowed
 from forecast.windows.window import Window
 
-FORMAT = 1
+FORMAT = 2
 CONFIG, NUMBERS = "config.json", "numbers.safetensors"
 RULES = {"naive": Naive, "drift": Drift, "mean": Mean}
 Saved = Naive | SeasonalNaive | Drift | Mean | Linear | Recurrent
@@ -152,7 +153,9 @@ def _describe_recurrent(model: Recurrent) -> tuple[dict[str, Any], dict[str, Ten
         "sizes": asdict(model.network.sizes),
         "head": {"criterion": _point(model).criterion},
         "training": asdict(model.training),
-        "batch_size": model.feed.batch_size,
+        "feed": {"kind": type(model.feed).__name__.lower(), **asdict(model.feed)},
+        "calendar": model.calendar,
+        "cycles": list(model.cycles),
         "series": model.scale.series,
     }
     weights = {f"network.{name}": value.detach().cpu() for name, value in model.network.state_dict().items()}
@@ -189,7 +192,9 @@ def _build_recurrent(
     cell: CellFactory | None,
 ) -> Recurrent:
     settings = dict(config["architecture"])
-    settings.pop("time_constant")
+    cycles = tuple(str(name) for name in config["cycles"])
+    if not set(cycles) <= set(PERIODS):
+        raise ValueError(f"cycles {cycles} of the calendar, known are {tuple(PERIODS)}")
     if cell is not None:
         settings["cell"] = cell
     elif settings["cell"] not in CELLS:
@@ -198,18 +203,28 @@ def _build_recurrent(
         window,
         **settings,
         head=Point(config["head"]["criterion"]),
-        feed=Windowed(config["batch_size"]),
+        feed=_feed(dict(config["feed"])),
         training=Training(**config["training"]),
+        calendar=config["calendar"],
     )
-    sizes = Sizes(window.context, window.horizon, *schema.layout)
+    layout = schema.layout
+    sizes = Sizes(window.context, window.horizon, *layout._replace(past=layout.past + 2 * len(cycles)))
     if asdict(sizes) != config["sizes"]:
         raise ValueError(f"sizes {config['sizes']}, window and columns say {asdict(sizes)}")
     with torch.random.fork_rng(devices=[]):
         network = Network(model.architecture, sizes, model.head)
     prefix = "network."
     network.load_state_dict({name[len(prefix) :]: v for name, v in numbers.items() if name.startswith(prefix)})
-    model.network, model.scale, model.schema = network, scale, schema
+    model.network, model.scale, model.schema, model.cycles = network, scale, schema, cycles
     return model
+
+
+def _feed(settings: dict[str, Any]) -> Feed:
+    kinds = {"windowed": Windowed, "streamed": Streamed}
+    kind = settings.pop("kind")
+    if kind not in kinds:
+        raise ValueError(f"a feed of kind {kind!r} is not known")
+    return kinds[kind](**settings)
 
 
 def _scale_numbers(scale: Scale) -> dict[str, Tensor]:

@@ -33,7 +33,9 @@ class Memory(NamedTuple):
     def detach(self) -> Memory:
         """The same numbers without their history: gradients stop here (truncated backpropagation through time)."""
         return Memory(
-            tuple(part.detach() for part in self.cell), self.recent.detach(), Moments(*(m.detach() for m in self.moments))
+            tuple(part.detach() for part in self.cell),
+            self.recent.detach(),
+            Moments(*(m.detach() for m in self.moments)),
         )
 
     def lanes(self, which: slice) -> Memory:
@@ -92,8 +94,8 @@ class Reading(NamedTuple):
         """At every step: lane after lane, step after step."""
         windows = self.values[:, 1:].unfold(1, self.context, 1)
         context = (windows - self.shift[..., None]) / self.spread[..., None]
-        flat = (part.flatten(0, 1) for part in (self.hidden, context))
-        return Stand(*flat, self.shift.flatten(0, 1)[:, None], self.spread.flatten(0, 1)[:, None])
+        shift, spread = (part.flatten(0, 1)[:, None] for part in (self.shift, self.spread))
+        return Stand(self.hidden.flatten(0, 1), context.flatten(0, 1), shift, spread)
 
     def at(self, lane: Int[Tensor, " origin"], step: Int[Tensor, " origin"]) -> Stand:
         """At single steps: step 0 is the first of the piece."""

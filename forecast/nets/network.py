@@ -170,9 +170,7 @@ class Network(nn.Module):
     ) -> tuple[Reading, Memory]:
         """Read a piece of a stream; pieces of any length give what reading at once gives."""
         targets = past[..., : self.sizes.targets]
-        scaled = scale(
-            targets, self._of_targets(seen), self.architecture.scaling, self.time_constant, memory.moments
-        )
+        scaled = scale(targets, self._of_targets(seen), self.architecture.scaling, self.time_constant, memory.moments)
         shift, spread = scaled.shift.expand_as(targets), scaled.spread.expand_as(targets)
         x = self._inputs(scaled.past, self._difference(memory.recent[:, -1:], targets, spread), past, static)
         hidden, state = self.cell(x, memory.cell)

@@ -6,6 +6,7 @@ window, so they need one that ends at the origin; "running" and "none" go step b
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import torch
@@ -23,9 +24,8 @@ BLOCK = 256
 def require_causal(scaling: Scaling) -> None:
     """Raise SettingsError for a scaling that looks at a whole window, where there is a stream."""
     if scaling not in CAUSAL:
-        raise SettingsError(
-            f"scaling={scaling!r} scales a window by its end, and a stream has none; use {' or '.join(map(repr, CAUSAL))}"
-        )
+        known = " or ".join(map(repr, CAUSAL))
+        raise SettingsError(f"scaling={scaling!r} scales a window by its end, and a stream has none; use {known}")
 
 
 class Scaled(NamedTuple):
@@ -130,10 +130,7 @@ def running_moments(
 
 def _block_moments(x: Tensor, weight: Tensor, time_constant: float, start: Moments) -> tuple[Tensor, Tensor, Tensor]:
     """Mean, sum of squared deviations and sum of weights at each step of a short piece, as products with a matrix."""
-    age = torch.arange(x.shape[1], device=x.device, dtype=x.dtype)
-    lag = age[:, None] - age[None, :]
-    decay = torch.where(lag >= 0, torch.exp(-lag.clamp(min=0) / time_constant), 0.0)
-    since = torch.exp(-(age + 1) / time_constant)[None, :, None]
+    decay, since = _decay(x.shape[1], time_constant, x.dtype, x.device)
     begun = start.weight[:, None] > 0
     level = torch.where(begun, start.mean[:, None], x[:, :1])
     total = torch.einsum("ti,bic->btc", decay, weight) + since * start.weight[:, None]
@@ -142,6 +139,16 @@ def _block_moments(x: Tensor, weight: Tensor, time_constant: float, start: Momen
     before = torch.cat([torch.where(begun, start.mean[:, None], mean[:, :1]), mean[:, :-1]], dim=1)
     squares = torch.einsum("ti,bic->btc", decay, weight * (x - before) * (x - mean))
     return mean, squares + since * start.squares[:, None], total
+
+
+@lru_cache(maxsize=64)
+def _decay(steps: int, time_constant: float, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Weight of step i at step t [t, i], and of everything before the piece [1, t, 1]."""
+    with torch.inference_mode(mode=False):
+        age = torch.arange(steps, device=device, dtype=dtype)
+        lag = age[:, None] - age[None, :]
+        decay = torch.where(lag >= 0, torch.exp(-lag.clamp(min=0) / time_constant), 0.0)
+        return decay, torch.exp(-(age + 1) / time_constant)[None, :, None]
 
 
 def _root(variance: Tensor) -> Tensor:

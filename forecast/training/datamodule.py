@@ -18,7 +18,7 @@ from forecast.data.scale import Scale
 from forecast.data.schema import Schema
 from forecast.data.season import season_of
 from forecast.nets.network import Sizes
-from forecast.windows.feeds import Feed, Streamed, Windowed
+from forecast.windows.feeds import Feed, Pace, Streamed, Windowed
 from forecast.windows.gather import Batch, Chunk, Rows, gather, gather_chunk, index_of, scaled_rows
 from forecast.windows.stream import Share, Stream, Turn
 from forecast.windows.window import Split, Window, split
@@ -95,11 +95,13 @@ class DataModule(pl.LightningDataModule):
     @property
     def sizes(self) -> Sizes:
         """The shapes a network for this data needs."""
-        return sizes_of(self.panel, self.window, self.cycles)
+        layout = self.panel.layout
+        layout = layout._replace(past=layout.past + 2 * len(self.cycles))
+        return Sizes(self.window.context, self.window.horizon, *layout)
 
     @cached_property
-    def lanes(self) -> Streamed:
-        """The settings of a streamed feed with every number filled in."""
+    def pace(self) -> Pace:
+        """How a stream of this data is read."""
         feed = self.feed if isinstance(self.feed, Streamed) else Streamed()
         season = season_of(self.panel.until(self.split.cut)) if feed.chunk == "season" else 1
         return feed.settled(len(self.split.training), season)
@@ -107,7 +109,7 @@ class DataModule(pl.LightningDataModule):
     @property
     def batch_rows(self) -> int:
         """Rows of a training batch: windows or lanes."""
-        return self.feed.batch_size if isinstance(self.feed, Windowed) else self.lanes.lanes or 1
+        return self.feed.batch_size if isinstance(self.feed, Windowed) else self.pace.lanes
 
     def setup(self, stage: str | None = None) -> None:
         """Cut, scale and check before Lightning asks for a loader."""
@@ -117,17 +119,15 @@ class DataModule(pl.LightningDataModule):
         feed = self.feed if isinstance(self.feed, Windowed) else Windowed()
         return feed.loader(index_of(self.panel, origins), training, self.seed)
 
-    def _stream(self, origins: Origins, lanes: int, chunk: int, burn_in: int, seed: int | None = None) -> Stream:
+    def _stream(self, origins: Origins, pace: Pace, seed: int | None = None) -> Stream:
         trainer = self.trainer
         share = Share() if trainer is None else Share(trainer.global_rank, trainer.world_size)
-        size = {"lanes": lanes, "chunk": chunk, "burn_in": burn_in}
-        return Stream(self.panel, origins, self.window.horizon, **size, share=share, seed=seed)
+        return Stream(self.panel, origins, self.window.horizon, pace, share=share, seed=seed)
 
     def train_dataloader(self) -> DataLoader[Tensor] | Stream:
         if isinstance(self.feed, Windowed):
             return self._windows(self.split.training, training=True)
-        feed = self.lanes
-        return self._stream(self.split.training, feed.lanes, feed.chunk, feed.burn_in, self.seed)
+        return self._stream(self.split.training, self.pace, self.seed)
 
     def val_dataloader(self) -> DataLoader[Tensor] | Stream | list:
         """Validation origins; a stream is warmed on the rows before them, one lane a series."""
@@ -137,15 +137,15 @@ class DataModule(pl.LightningDataModule):
         if isinstance(self.feed, Windowed):
             return self._windows(origins, training=False)
         lanes = min(len(np.unique(origins.series)), MOST_LANES)
-        warm = max(self.lanes.burn_in, WARM_UP * self.window.context)
-        return self._stream(origins, lanes, QUIET_CHUNK, warm)
+        warm = max(self.pace.burn_in, WARM_UP * self.window.context)
+        return self._stream(origins, Pace(lanes, QUIET_CHUNK, warm))
 
     def predict_dataloader(self) -> DataLoader[Tensor] | Stream:
         """Every origin of the panel, in order; a stream reads one series after the other from its first row."""
         origins = self.window.origins(self.panel)
         if isinstance(self.feed, Windowed):
             return self._windows(origins, training=False)
-        return self._stream(origins, 1, QUIET_CHUNK, len(self.panel.times))
+        return self._stream(origins, Pace(1, QUIET_CHUNK, len(self.panel.times)))
 
     def on_after_batch_transfer(self, batch: Tensor | Turn, dataloader_idx: int) -> Batch | Chunk:
         """Cut the windows of a batch of integers, on the device it has just reached."""
@@ -156,13 +156,6 @@ class DataModule(pl.LightningDataModule):
         if isinstance(batch, Turn):
             return gather_chunk(self._device_rows, batch, self.window.context, self.window.horizon)
         return gather(self._device_rows, batch, self.window.context, self.window.horizon)
-
-
-def sizes_of(panel: Panel, window: Window, cycles: tuple[str, ...]) -> Sizes:
-    """The shapes of a network for a panel, a window and the cycles that are inputs."""
-    layout = panel.layout
-    past = layout.past + 2 * len(cycles)
-    return Sizes(window.context, window.horizon, layout.targets, past, layout.future, layout.static)
 
 
 def batches(rows: Rows, panel: Panel, origins: Origins, window: Window, size: int) -> list[Tensor]:

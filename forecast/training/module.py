@@ -69,7 +69,10 @@ class RecurrentModule(pl.LightningModule):
             return self.network(batch.past, batch.future, batch.static, batch.past_seen)
         reading, memory = self.network.read(batch.past, batch.static, self._memory(batch, stage), batch.past_seen)
         self.carried[stage] = memory.detach()
-        return self.network.answer(reading.everywhere(), batch.future)
+        if stage == "train":
+            return self.network.answer(reading.everywhere(), batch.future)
+        lane, step = batch.turn.asked.nonzero(as_tuple=True)
+        return self.network.answer(reading.at(lane, step), batch.future[batch.turn.asked.flatten()])
 
     def _memory(self, chunk: Chunk, stage: Stage) -> Memory:
         """What the lanes carry into a turn: fresh ones begin anew."""
@@ -83,7 +86,11 @@ class RecurrentModule(pl.LightningModule):
 
     def _loss(self, batch: Batch | Chunk, stage: Stage) -> Tensor:
         """Mean over the observed cells that count, in every process together."""
-        loss = self.network.head.loss(self._raw(batch, stage), batch.target, batch.target_seen)
+        raw, target, seen = self._raw(batch, stage), batch.target, batch.target_seen
+        if isinstance(batch, Chunk) and stage != "train":
+            asked = batch.turn.asked.flatten()
+            target, seen = target[asked], None if seen is None else seen[asked]
+        loss = self.network.head.loss(raw, target, seen)
         return loss * batch.turn.share if isinstance(batch, Chunk) and batch.turn.world > 1 else loss
 
     def training_step(self, batch: Batch | Chunk, batch_idx: int) -> dict[str, Any]:
@@ -109,24 +116,29 @@ class RecurrentModule(pl.LightningModule):
 
     def validation_step(self, batch: Batch | Chunk, batch_idx: int) -> None:
         weight = batch.turn.cells if isinstance(batch, Chunk) else len(batch.past)
+        if isinstance(batch, Chunk) and batch.turn.own == 0:
+            self._raw(batch, "validation")  # only read: the rows that warm the state
+            self._count += weight
+            return
         loss = self._loss(batch, "validation").detach() * weight
         self._sum = loss if self._sum is None else self._sum + loss
         self._count += weight
 
     def on_validation_epoch_end(self) -> None:
-        if self._sum is None:
-            return
-        both = torch.stack([self._sum.double(), self._sum.new_tensor(self._count).double()])
-        total, count = self.trainer.strategy.reduce(both, reduce_op="sum")
-        self.log("val_loss", (total / count).to(self._sum.dtype), sync_dist=True)
         self.carried.pop("validation", None)
+        mine = torch.zeros(2, dtype=torch.float64, device=self.device)
+        if self._sum is not None:
+            mine[0] = self._sum
+        mine[1] = self._count
+        total, count = self.trainer.strategy.reduce(mine, reduce_op="sum")
+        if self._count:
+            self.log("val_loss", (total / count).float(), sync_dist=True)
 
     def on_predict_epoch_start(self) -> None:
         self.carried.pop("predict", None)
 
     def predict_step(self, batch: Batch | Chunk, batch_idx: int) -> Tensor:
-        values = self.network.head.values(self._raw(batch, "predict"))
-        return values[batch.turn.asked.flatten()] if isinstance(batch, Chunk) else values
+        return self.network.head.values(self._raw(batch, "predict"))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint[KEY] = packed(self.carried.get("train"), self.trainer.world_size)

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, RandomSampler
 
 from forecast.errors import SettingsError
+from forecast.windows.stream import Pace
 
 
 class OriginIndex(Dataset[Tensor]):
@@ -112,8 +113,8 @@ class Streamed:
                 word = ' or "season"' if name == "chunk" else ""
                 raise SettingsError(f"{name}={value!r}: a whole number of at least {least}{word}")
 
-    def settled(self, rows: int, season: int) -> Streamed:
-        """The same feed with every number filled in.
+    def settled(self, rows: int, season: int) -> Pace:
+        """The feed's numbers, filled in for a panel.
 
         Args:
             rows: origins of a pass.
@@ -121,11 +122,11 @@ class Streamed:
 
         Example:
             >>> Streamed(chunk="season").settled(rows=10_000, season=7)
-            Streamed(lanes=11, chunk=28, burn_in=28, shuffle=False)
+            Pace(lanes=11, chunk=28, burn_in=28)
         """
         chunk = -(-24 // season) * season if self.chunk == "season" else self.chunk
         lanes = min(32, max(1, rows // (chunk * UPDATES))) if self.lanes is None else self.lanes
-        return Streamed(lanes, chunk, chunk if self.burn_in is None else self.burn_in)
+        return Pace(lanes, chunk, chunk if self.burn_in is None else self.burn_in)
 
 
 Feed = Windowed | Streamed

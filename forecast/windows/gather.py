@@ -87,9 +87,7 @@ class Chunk(NamedTuple):
     turn: Turn
 
 
-def scaled_rows(
-    panel: Panel, scale: Scale, dtype: torch.dtype = torch.float32, cycles: tuple[str, ...] = ()
-) -> Rows:
+def scaled_rows(panel: Panel, scale: Scale, dtype: torch.dtype = torch.float32, cycles: tuple[str, ...] = ()) -> Rows:
     """Scale a panel in float64 and put it into tensors.
 
     Args:

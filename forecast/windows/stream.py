@@ -44,6 +44,14 @@ class Turn(NamedTuple):
         return self.world * self.own / max(self.cells, 1)
 
 
+class Pace(NamedTuple):
+    """How a stream is read: lanes side by side, steps a turn, steps before the first loss of a lane."""
+
+    lanes: int
+    chunk: int
+    burn_in: int
+
+
 @dataclass(frozen=True)
 class Share:
     """Which process of how many."""
@@ -62,16 +70,15 @@ class Stream:
         panel: the rows.
         origins: whose forecasts count, ordered by series and step, as `Window.origins` makes them.
         horizon: steps that are forecast.
-        lanes: of all processes together; raised to a multiple of their number, idle lanes are masked.
-        chunk: rows a lane reads in a turn.
-        burn_in: rows read before the first origin of a segment.
+        pace: lanes of all processes together (raised to a multiple of their number, idle lanes are masked), rows a lane
+            reads in a turn, rows read before the first origin of a segment.
         share: which lanes are this process's.
         seed: of the draws; None draws nothing and keeps the order of the panel.
 
     Example:
         >>> panel = Panel.from_arrays(np.arange(20.0), np.arange(20).astype("M8[D]"))
         >>> origins = Origins(np.zeros(16, dtype=np.int64), np.arange(3, 19))
-        >>> for turn in Stream(panel, origins, horizon=1, lanes=2, chunk=4, burn_in=2):
+        >>> for turn in Stream(panel, origins, 1, Pace(lanes=2, chunk=4, burn_in=2)):
         ...     print(turn.index[:, 0].tolist(), turn.index[:, 3].tolist())
         [0, 8] [1, 1]
         [4, 12] [0, 0]
@@ -83,16 +90,14 @@ class Stream:
         panel: Panel,
         origins: Origins,
         horizon: int,
+        pace: Pace,
         *,
-        lanes: int,
-        chunk: int,
-        burn_in: int,
-        share: Share = Share(),  # noqa: B008 - a frozen value
+        share: Share = Share(),
         seed: int | None = None,
     ) -> None:
-        self.lanes = -(-lanes // share.world) * share.world
-        self.chunk, self.burn_in, self.share, self.seed = chunk, burn_in, share, seed
-        self.parts = segments(panel, origins, lanes)
+        self.lanes = -(-pace.lanes // share.world) * share.world
+        self.pace, self.share, self.seed = pace, share, seed
+        self.parts = segments(panel, origins, pace.lanes)
         self.cells = cells_ahead(panel, origins, horizon)
         self.length = len(self._turns(0).row)
         self.epoch, self.position = -1, self.length
@@ -121,14 +126,14 @@ class Stream:
 
     def _turns(self, epoch: int) -> Turns:
         rng = None if self.seed is None else np.random.default_rng((self.seed, epoch))
-        return lay_out(self.parts, self.lanes, self.chunk, self.burn_in, rng)
+        return lay_out(self.parts, self.lanes, self.pace.chunk, self.pace.burn_in, rng)
 
     def _turn(self, turns: Turns, here: int) -> Turn:
         row, part = turns.row[here], turns.segment[here]
         busy = part >= 0
         first, stop = (np.where(busy, rows[part], 0) for rows in (self.parts.first, self.parts.stop))
         series, begin = (np.where(busy, rows[part], 0) for rows in (self.parts.series, self.parts.begin))
-        rows = row[:, None] + np.arange(self.chunk)
+        rows = row[:, None] + np.arange(self.pace.chunk)
         own = (rows >= first[:, None]) & (rows < stop[:, None])
         cells = np.where(own, self.cells[np.minimum(rows, len(self.cells) - 1)], 0)
         width = self.lanes // self.share.world
