@@ -78,13 +78,16 @@ def unnoisy(err: str) -> None:
         assert word not in err
 
 
-@pytest.mark.parametrize("verb", ["", "describe", "compare", "fit", "predict", "backtest", "run"])
+VERBS = ("describe", "compare", "fit", "predict", "update", "backtest", "run")
+
+
+@pytest.mark.parametrize("verb", ["", *VERBS])
 def test_help_explains_every_verb(verb: str, capsys: pytest.CaptureFixture[str]):
     assert main([*([verb] if verb else []), "--help"]) == 0
     text = capsys.readouterr().out
     assert "usage: forecast" in text
     if not verb:
-        assert all(f"  {name} " in text for name in ("describe", "compare", "fit", "predict", "backtest", "run"))
+        assert all(f"  {name} " in text for name in VERBS)
         assert "examples:" in text
     if verb == "compare":
         from forecast.experiment.contestants import PRESETS
@@ -276,6 +279,91 @@ def test_fit_predict_backtest(run: Run, tmp_path: Path, model: str):
     assert "rows the model was fitted on, up to 2023-05-19" in err
     _, err = run("backtest", "model", data, code=2)
     assert "no row is later than 2023-05-19" in err
+
+
+STATEFUL = ("--model", "gru-stateful", "--context", "10", "--horizon", "3", "--epochs", "1")
+
+
+def test_update_remembers_what_it_was_told(run: Run, tmp_path: Path):
+    whole = table(110)
+    out, err = run("fit", write(tmp_path / "old.csv", whole.head(100)), "--target", "close", *STATEFUL)
+    assert "now: forecast update model NEW_ROWS.csv" in out
+    unnoisy(err)
+    last = whole["close"].to_numpy()
+    for row in range(100, 109):
+        out, err = run("update", "model", write(tmp_path / "new.csv", whole.iloc[row : row + 1]))
+        assert err == ""
+    run("update", "model", write(tmp_path / "new.csv", whole.tail(1)), "--out", "ahead.csv")
+    ahead = pd.read_csv("ahead.csv", parse_dates=["time"])
+    assert ahead["time"].tolist() == pd.bdate_range(whole["date"].iloc[-1], periods=4)[1:].tolist()
+    run("predict", "model", write(tmp_path / "whole.csv", whole), "--out", "batch.csv")
+    batch = pd.read_csv("batch.csv")
+    assert list(batch) == list(ahead)
+    assert np.abs(batch["mean"] - ahead["mean"]).max() < 1e-5 * last.std()
+    later = write(tmp_path / "later.csv", table(112).tail(2))
+    as_json, _ = run("update", "model", later, "--json")
+    assert [row["step"] for row in json.loads(as_json)] == [1, 2, 3]
+
+
+def test_an_update_is_absorbed_as_a_whole_or_not_at_all(run: Run, tmp_path: Path):
+    whole = table(105)
+    run("fit", write(tmp_path / "old.csv", whole.head(100)), "--target", "close", *STATEFUL)
+    before = Path("model/live.safetensors").read_bytes()
+    for rows, what in (
+        (whole.tail(10), "5 rows (2023-05-15 to 2023-05-19) are not later than the last one, of 2023-05-19; send"),
+        (whole.iloc[99:100], "the row of 2023-05-19 is there already, the last row is of 2023-05-19"),
+        (whole.tail(5).assign(close="x"), "column 'close': holds text"),
+        (whole.tail(5).rename(columns={"close": "Close"}), "there is no column 'close'"),
+    ):
+        _, err = run("update", "model", write(tmp_path / "new.csv", rows), code=2)
+        assert what in err
+        assert Path("model/live.safetensors").read_bytes() == before
+    good = write(tmp_path / "good.csv", whole.tail(5))
+    _, err = run("update", "model", good, "--out", "no/folder/x.csv", code=2)
+    assert "--out no/folder/x.csv: cannot be written" in err
+    assert Path("model/live.safetensors").read_bytes() == before
+    assert len(run("update", "model", good)[0].splitlines()) == 4
+
+
+def test_update_tells_of_new_series_and_of_rows_it_left_out(run: Run, tmp_path: Path):
+    parts = [table(70, seed=i).assign(shop=name) for i, name in enumerate(("A", "B"))]
+    run("fit", write(tmp_path / "old.csv", pd.concat(parts)), "--target", "close", "--series", "shop", *STATEFUL)
+    new = table(12, "2023-05-01").assign(shop="C")
+    new.loc[9:, "close"] = np.nan
+    out, err = run("update", "model", write(tmp_path / "new.csv", new))
+    assert "series 'C' was not seen before: it starts cold and forecasts after 10 rows (9 so far)" in err
+    assert "3 rows behind the last target were left out" in err
+    assert "C" not in {line.split(",")[0] for line in out.splitlines()[1:]}
+    more = table(14, "2023-05-01").assign(shop="C").tail(2)
+    out, err = run("update", "model", write(tmp_path / "more.csv", more))
+    assert "series 'C' has 10 rows now and forecasts" in err
+    assert {line.split(",")[0] for line in out.splitlines()[1:]} == {"A", "B", "C"}
+
+
+def test_update_takes_known_ahead_values_from_rows_without_a_target(run: Run, tmp_path: Path):
+    whole = table(110).rename(columns={"volume": "holiday"})
+    columns = ("--target", "close", "--future", "holiday")
+    run("fit", write(tmp_path / "old.csv", whole.head(100)), *columns, *STATEFUL)
+    new = whole.iloc[100:108].copy()
+    _, err = run("update", "model", write(tmp_path / "bare.csv", new), code=2)
+    assert "the known-ahead columns ['holiday'] end before the horizon of 3 steps in the series" in err
+    new.loc[105:, "close"] = np.nan
+    run("update", "model", write(tmp_path / "new.csv", new), "--out", "ahead.csv")
+    blank = whole.head(108).copy()
+    blank.loc[105:, "close"] = np.nan
+    run("predict", "model", write(tmp_path / "whole.csv", blank), "--out", "batch.csv")
+    difference = pd.read_csv("batch.csv")["mean"] - pd.read_csv("ahead.csv")["mean"]
+    assert difference.abs().max() < 1e-5
+
+
+def test_a_model_without_state_cannot_be_updated(run: Run, tmp_path: Path):
+    data = write(tmp_path / "a.csv", table(100))
+    run("fit", data, "--target", "close", *STATEFUL)
+    for model in ("gru", "linear"):
+        run("fit", data, "--target", "close", "--model", model, *STATEFUL[2:])
+        _, err = run("update", "model", data, code=2)
+        assert "model: there is no live state (live.safetensors) beside this model" in err
+        assert "--model gru-stateful" in err
 
 
 def test_a_backtest_on_later_rows_alone_starts_after_the_first_context(run: Run, tmp_path: Path):

@@ -27,7 +27,7 @@ def cycles_of(panel: Panel) -> tuple[str, ...]:
     first, last = panel.offsets[:-1][filled], panel.offsets[1:][filled] - 1
     times = panel.times.astype("datetime64[us]").astype(np.int64)
     span = int((times[last] - times[first]).max())
-    step = {"business": DAY, "months": 30 * DAY}.get(panel.calendar.kind, panel.calendar.step)
+    step = panel.calendar.step * {"business": DAY, "months": 30 * DAY}.get(panel.calendar.kind, 1)
     return tuple(name for name, period in PERIODS.items() if 2 * step <= period and SEEN_OFTEN * period <= span)
 
 

@@ -20,15 +20,21 @@ from forecast.evaluation.scores import Scores
 from forecast.experiment.cards import with_card
 from forecast.experiment.compare import first_test
 from forecast.experiment.contestants import Seasonal, preset
+from forecast.experiment.files import write_frame
 from forecast.experiment.reach import complete, ends, too_short
 from forecast.experiment.settings import Split
 from forecast.forecasters.artifact import Saved, load, require_savable, save
+from forecast.forecasters.live import Live
+from forecast.forecasters.live_files import STATE, load_live
+from forecast.forecasters.live_rows import known_after, new_rows
 from forecast.forecasters.naive import Naive
 from forecast.forecasters.recurrent import Recurrent
 from forecast.training.fit import Training
+from forecast.windows.feeds import Streamed
 from forecast.windows.window import Window
 
 T = TypeVar("T")
+NOTHING = pd.DataFrame(columns=["series", "origin", "time", "step", "target", "mean"])
 
 
 def fit_and_save(
@@ -39,7 +45,7 @@ def fit_and_save(
     training: Training,
     directory: Path,
 ) -> tuple[Saved, Panel]:
-    """Fit one preset on all rows of a data set and save it.
+    """Fit one preset on all rows of a data set and save it; a stateful one with its state after the last row.
 
     Args:
         name: of a preset that can be saved: a recurrent network, linear, or a naive rule.
@@ -56,7 +62,11 @@ def fit_and_save(
     if isinstance(model, Recurrent):
         model.progress = True
     model.fit(panel)
-    save(model, directory, panel)
+    if isinstance(model, Recurrent) and isinstance(model.feed, Streamed):
+        model.live(panel).save(directory)
+    else:
+        save(model, directory, panel)
+        (directory / STATE).unlink(missing_ok=True)  # of a stateful model that was here before
     return model, panel
 
 
@@ -72,6 +82,48 @@ def forecast_file(directory: str | Path, data: str) -> tuple[pd.DataFrame, list[
     if not len(origins):
         raise DataError(data, [too_short(panel, saved.model.window.context)])
     return _named(data, lambda: saved.model.predict(panel, origins)).to_frame(), notes
+
+
+def update_file(directory: str | Path, data: str, out: str | None = None) -> tuple[pd.DataFrame, list[str]]:
+    """Hand the rows of a file to a live forecaster, forecast what follows, and save its state.
+
+    Everything or nothing: a mistake anywhere, in writing the forecast too, leaves the state as it was.
+
+    Args:
+        out: CSV for the forecast.
+
+    Returns:
+        A long frame (empty while no series is ready), and sentences that should be read.
+    """
+    live = load_live(directory)
+    panel = new_rows(data, live.schema)
+    notes = list(_named(data, lambda: live.update(panel)))
+    left = int((panel.lengths - panel.ends()).sum())
+    if left and not live.schema.future:
+        notes.append(f"{left} rows behind the last target were left out; send them again when it is known")
+    ready = live.ready
+    ahead = known_after(panel, live.window.horizon, live.reader.alone)
+    if live.schema.future and ready:
+        _require_ahead(data, panel, live, ahead)
+        ready = tuple(name for name in ready if name in ahead)
+    frame = live.forecast(series=ready, future=ahead or None).to_frame() if ready else NOTHING
+    if out:
+        write_frame(frame, out)
+    live.save(directory)
+    return frame, notes
+
+
+def _require_ahead(data: str, panel: Panel, live: Live, ahead: dict[str, np.ndarray]) -> None:
+    """Every series of the file that can be forecast has known-ahead values for the whole horizon."""
+    named = panel.series if live.reader.alone is None else (live.reader.alone,)
+    short = [name for name in named if name in live.ready and name not in ahead]
+    if short:
+        where = f"series {short[0]!r}" if short[0] else "the series"
+        problem = (
+            f"the known-ahead columns {list(live.schema.future)} end before the horizon of {live.window.horizon} steps "
+            f"in {where}: append rows with their future values and an empty target"
+        )
+        raise DataError(data, [problem])
 
 
 def _named(data: str, work: Callable[[], T]) -> T:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as dump
 from torch import Tensor
 
 from forecast.data.cycles import PERIODS
@@ -22,7 +24,7 @@ from forecast.errors import DataError, NotFittedError, SettingsError
 from forecast.forecasters.linear import Linear
 from forecast.forecasters.naive import Drift, Mean, Naive, SeasonalNaive
 from forecast.forecasters.recurrent import Recurrent
-from forecast.nets.cells import CELLS, CellFactory
+from forecast.nets.cells import NAMED, CellFactory
 from forecast.nets.heads import Point
 from forecast.nets.network import Network, Sizes
 from forecast.training.fit import Training
@@ -84,19 +86,42 @@ def save(model: Saved, directory: str | Path, panel: Panel) -> Path:
         SettingsError: scikit-learn regressors, whose files could run code, and directories that cannot be written.
         NotFittedError: the model was not fitted.
     """
+    ends = panel.end_origins()
+    until = panel.times[panel.offsets[ends.series] + ends.step - 1].max()
+    return save_fitted(model, directory, panel.schema, until)
+
+
+def save_fitted(model: Saved, directory: str | Path, schema: Schema, until: np.datetime64) -> Path:
+    """Write a fitted forecaster whose panel is gone: `save` by the parts of `Loaded`."""
     require_savable(model)
     config, numbers = _describe(model)
-    config |= {"format": FORMAT, "window": asdict(model.window), "schema": asdict(panel.schema)}
-    ends = panel.end_origins()
-    config |= {"until": str(panel.times[panel.offsets[ends.series] + ends.step - 1].max())}
+    config |= {"format": FORMAT, "window": asdict(model.window), "schema": asdict(schema), "until": str(until)}
     directory = Path(directory)
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        save_file({name: value.contiguous() for name, value in numbers.items()}, directory / NUMBERS)
-        (directory / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise SettingsError(f"{directory}: the model cannot be written here ({error.strerror or error})") from error
+    replace_file(directory / NUMBERS, dump({name: value.contiguous() for name, value in numbers.items()}))
+    replace_file(directory / CONFIG, (json.dumps(config, indent=2) + "\n").encode())
     return directory
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file as a whole or not at all: a reader, or a crash, meets the old one or the new one.
+
+    Raises:
+        SettingsError: it cannot be written there.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with draft.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+    except OSError as error:
+        reason = error.strerror or error
+        raise SettingsError(f"{path.parent}: the model cannot be written here ({reason})") from error
 
 
 def load(directory: str | Path, cell: CellFactory | None = None) -> Loaded:
@@ -197,7 +222,7 @@ def _build_recurrent(
         raise ValueError(f"cycles {cycles} of the calendar, known are {tuple(PERIODS)}")
     if cell is not None:
         settings["cell"] = cell
-    elif settings["cell"] not in CELLS:
+    elif settings["cell"] not in NAMED:
         raise SettingsError("this model was made with a cell of its author's own: load(directory, cell=ThatClass)")
     model = Recurrent(
         window,

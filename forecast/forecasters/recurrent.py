@@ -11,14 +11,16 @@ from forecast.data.panel import Origins, Panel
 from forecast.data.scale import Scale
 from forecast.data.schema import Schema
 from forecast.errors import NotFittedError
+from forecast.forecasters.live import Live
 from forecast.nets.cells import CellFactory
 from forecast.nets.heads import Head, Point
 from forecast.nets.network import Architecture, Channels, Network, Sizes
-from forecast.nets.scaling import Scaling, require_causal
+from forecast.nets.scaling import Scaling
 from forecast.training.datamodule import DataModule, batches, forecast_values
 from forecast.training.fit import History, Training, fit
 from forecast.training.module import RecurrentModule
-from forecast.training.onepass import forecast_once
+from forecast.training.onepass import forecast_once, rest_of
+from forecast.training.rest import Rest
 from forecast.windows.feeds import Feed, Streamed, Windowed
 from forecast.windows.gather import require_reach, scaled_rows
 from forecast.windows.window import Window
@@ -70,16 +72,17 @@ class Recurrent:
         if scaling is None:
             scaling = "running" if isinstance(feed, Streamed) else "last"
         self.architecture = Architecture(cell, hidden_size, layers, dropout, scaling, skip, channels, time_constant)
-        if isinstance(feed, Streamed):
-            require_causal(scaling)
         self.cycles: tuple[str, ...] = ()
         self.network: Network | None = None
         self.scale: Scale | None = None
         self.schema: Schema | None = None
         self.history: History | None = None
+        self.rest: Rest | None = None
         self.progress = False
         with torch.random.fork_rng(devices=[]):  # a setting that cannot work fails now
-            Network(self.architecture, Sizes(window.context, window.horizon, 1), head)
+            trial = Network(self.architecture, Sizes(window.context, window.horizon, 1), head)
+        if isinstance(feed, Streamed):
+            trial.require_causal()
 
     @property
     def parameters(self) -> int:
@@ -102,6 +105,10 @@ class Recurrent:
             module = RecurrentModule(network, training.learning_rate, training.weight_decay, training.schedule)
             self.history = fit(module, data, training, progress=self.progress)
         self.network, self.scale, self.schema, self.cycles = network.float(), data.scale, panel.schema, data.cycles
+        self.rest = None
+        if isinstance(self.feed, Streamed):
+            rows = scaled_rows(panel, self.scale.of(panel, self.window.context), cycles=self.cycles)
+            self.rest = rest_of(network, rows.to(next(network.parameters()).device), panel)
         return self
 
     def predict(self, panel: Panel, origins: Origins | None = None) -> Forecast:
@@ -119,8 +126,17 @@ class Recurrent:
         scale = self.scale.of(panel, self.window.context)
         rows = scaled_rows(panel, scale, cycles=self.cycles).to(next(self.network.parameters()).device)
         if isinstance(self.feed, Streamed):
-            values = forecast_once(self.network, rows, panel, origins)
+            values = forecast_once(self.network, rows, panel, origins, self.rest)
         else:
             parts = batches(rows, panel, origins, self.window, PREDICT_BATCH)
             values = forecast_values(RecurrentModule(self.network), rows, parts, self.window)
         return Forecast.at(panel, origins, scale.invert(values, origins.series), self.head.levels)
+
+    def live(self, panel: Panel) -> Live:
+        """Read a panel to its end and go on with a step for every new row; for models with `feed=Streamed()`.
+
+        Raises:
+            SettingsError: the model reads windows.
+            NotFittedError: before fit.
+        """
+        return Live(self, panel)

@@ -37,7 +37,8 @@ class Fused(nn.Module):
     """One of torch's own recurrent layers (fused kernels on CPU and GPU), kept to the promise of a cell.
 
     Args:
-        layer: `nn.RNN`, `nn.LSTM` or `nn.GRU`, time first (a few percent quicker than `batch_first`), one direction.
+        layer: `nn.RNN`, `nn.LSTM` or `nn.GRU`, time first (a few percent quicker than `batch_first`). One that is
+            bidirectional breaks the promise: it reads windows (with twice its hidden size), never streams.
 
     Example:
         >>> cell = gru(inputs=3, hidden_size=8)
@@ -49,14 +50,15 @@ class Fused(nn.Module):
     def __init__(self, layer: nn.RNNBase) -> None:
         super().__init__()
         self.layer = layer
-        self.hidden_size = layer.hidden_size
+        self.ways = 2 if layer.bidirectional else 1
+        self.hidden_size = self.ways * layer.hidden_size
         self.tensors = 2 if isinstance(layer, nn.LSTM) else 1
         initialise(layer)
 
     def initial(self, batch: int) -> State:
         """Zeros [layer, batch, hidden] on the device and in the precision of the weights."""
         weight = next(self.layer.parameters())
-        zeros = weight.new_zeros(self.layer.num_layers, batch, self.hidden_size)
+        zeros = weight.new_zeros(self.layer.num_layers * self.ways, batch, self.layer.hidden_size)
         return (zeros,) * self.tensors
 
     def forward(
@@ -88,7 +90,29 @@ def gru(inputs: int, hidden_size: int, layers: int = 1, dropout: float = 0.0) ->
     return Fused(nn.GRU(inputs, hidden_size, layers, dropout=checked_dropout(dropout, layers)))
 
 
+class Nothing(nn.Module):
+    """No cell at all: a network with it is its linear skip, trained the same way. What the state adds is the rest."""
+
+    hidden_size = 1
+
+    def initial(self, batch: int) -> State:
+        """Nothing to remember."""
+        return ()
+
+    def forward(
+        self, x: Float[Tensor, "batch time input"], state: State
+    ) -> tuple[Float[Tensor, "batch time hidden"], State]:
+        """A zero for every step."""
+        return x.new_zeros(*x.shape[:2], 1), state
+
+
+def nothing(inputs: int, hidden_size: int, layers: int = 1, dropout: float = 0.0) -> Nothing:
+    """`Nothing`; the sizes mean nothing to it."""
+    return Nothing()
+
+
 CELLS: dict[str, CellFactory] = {"rnn": rnn, "rnn-relu": rnn_relu, "lstm": lstm, "gru": gru}
+NAMED = CELLS | {"none": nothing}
 
 
 def cell_factory(cell: str | CellFactory) -> CellFactory:
@@ -100,9 +124,9 @@ def cell_factory(cell: str | CellFactory) -> CellFactory:
             return pkgutil.resolve_name(cell)
         except (ImportError, AttributeError, ValueError) as error:
             raise SettingsError(f"cell {cell!r} cannot be imported: {error}") from error
-    if cell not in CELLS:
-        raise SettingsError(f"no cell {cell!r}{did_you_mean(cell, tuple(CELLS))}")
-    return CELLS[cell]
+    if cell not in NAMED:
+        raise SettingsError(f"no cell {cell!r}{did_you_mean(cell, tuple(NAMED))}")
+    return NAMED[cell]
 
 
 def build_cell(cell: str | CellFactory, inputs: int, hidden_size: int, layers: int, dropout: float) -> Cell:
@@ -121,6 +145,16 @@ def build_cell(cell: str | CellFactory, inputs: int, hidden_size: int, layers: i
     if dropout:
         extra["dropout"] = dropout
     return cell_factory(cell)(inputs, hidden_size, **extra)
+
+
+def require_one_way(cell: Cell) -> None:
+    """Raise SettingsError for a cell that reads backwards too, where there is a stream."""
+    parts = cell.modules() if isinstance(cell, nn.Module) else [cell]
+    if any(getattr(part, "bidirectional", False) is True for part in parts):
+        raise SettingsError(
+            "a bidirectional cell reads from the end too, and a stream has none: what it carries would depend on rows "
+            "that are still to come; use a cell of one direction, or Windowed()"
+        )
 
 
 def checked_dropout(dropout: float, layers: int) -> float:

@@ -6,6 +6,7 @@ is a value: it goes in and comes out, nobody keeps it on the side.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -40,10 +41,23 @@ class Memory(NamedTuple):
 
     def lanes(self, which: slice) -> Memory:
         """The memory of some neighbouring lanes."""
-        fold = self.cell[0].shape[1] // len(self.recent) if self.cell else 1
-        wide = slice((which.start or 0) * fold, None if which.stop is None else which.stop * fold)
-        cell = tuple(part[:, wide].contiguous() for part in self.cell)
+        return self.take(torch.arange(len(self.recent), device=self.recent.device)[which])
+
+    def take(self, which: Int[Tensor, " some"]) -> Memory:
+        """The memory of some lanes, in the order that is asked."""
+        cell = tuple(
+            part.unflatten(1, (len(self.recent), -1)).index_select(1, which).flatten(1, 2) for part in self.cell
+        )
         return Memory(cell, self.recent[which], Moments(*(part[which] for part in self.moments)))
+
+
+def joined(memories: Sequence[Memory]) -> Memory:
+    """The lanes of several memories, one after the other."""
+    return Memory(
+        tuple(torch.cat(parts, dim=1) for parts in zip(*(memory.cell for memory in memories), strict=True)),
+        torch.cat([memory.recent for memory in memories]),
+        Moments(*(torch.cat(parts) for parts in zip(*(memory.moments for memory in memories), strict=True))),
+    )
 
 
 def renewed(memory: Memory, begun: Memory, fresh: Bool[Tensor, " lane"]) -> Memory:

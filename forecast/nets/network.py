@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from forecast.errors import SettingsError, did_you_mean
-from forecast.nets.cells import CellFactory, build_cell
+from forecast.nets.cells import CellFactory, build_cell, require_one_way
 from forecast.nets.heads import Head
 from forecast.nets.memory import Memory, Reading, Stand
 from forecast.nets.scaling import CAUSAL, SCALINGS, Moments, Scaling, require_causal, running_moments, scale
@@ -43,7 +43,8 @@ class Architecture:
     """What a network is made of.
 
     Args:
-        cell: "rnn", "rnn-relu", "lstm", "gru", an import path "package.module:Class", or a class of your own.
+        cell: "rnn", "rnn-relu", "lstm", "gru", "none" (the skip alone, for comparison), an import path
+            "package.module:Class", or a class of your own.
         hidden_size: numbers in the state of each layer.
         layers: recurrent layers on top of each other.
         dropout: after every recurrent layer, the last one (before the decoder) included.
@@ -68,6 +69,8 @@ class Architecture:
             value = getattr(self, name)
             if value not in known:
                 raise SettingsError(f"{name}={value!r}{did_you_mean(str(value), known)}")
+        if self.cell == "none" and not self.skip:
+            raise SettingsError('cell="none" leaves the linear skip alone, and skip=False takes that away too')
         if not 0 <= self.dropout < 1:
             raise SettingsError(f"dropout={self.dropout}: at least 0 and below 1")
         if self.time_constant is not None and not 0 < self.time_constant < math.inf:
@@ -94,15 +97,18 @@ class Network(nn.Module):
         super().__init__()
         self.architecture, self.sizes, self.head = architecture, sizes, head
         self.read_at_once = 1 if architecture.channels == "independent" else sizes.targets
+        self.fold = sizes.targets // self.read_at_once
         self.causal = architecture.scaling in CAUSAL
         self.time_constant = float(architecture.time_constant or sizes.context)
         inputs = self.read_at_once * (2 if self.causal else 1) + sizes.past + sizes.future + sizes.static
         between = architecture.dropout if architecture.layers > 1 else 0.0
         self.cell = build_cell(architecture.cell, inputs, architecture.hidden_size, architecture.layers, between)
         self.dropout = nn.Dropout(architecture.dropout)
-        self.decoder = nn.Linear(
-            self.cell.hidden_size + sizes.horizon * sizes.future, sizes.horizon * self.read_at_once * head.width
+        read, said = (
+            self.cell.hidden_size + sizes.horizon * sizes.future,
+            sizes.horizon * self.read_at_once * head.width,
         )
+        self.decoder = nn.Linear(read, said)
         self.skip = nn.Linear(sizes.context, sizes.horizon * head.width) if architecture.skip else None
         self._start_still()
 
@@ -137,7 +143,7 @@ class Network(nn.Module):
         hidden, _ = self.cell(x, self.cell.initial(len(x)))
         shift, spread = scaled.shift[:, -1:], scaled.spread[:, -1:]
         context = (targets - shift) / spread if self.causal else scaled.past
-        fold = hidden[:, -1].unflatten(0, (len(past), -1))
+        fold = hidden[:, -1].unflatten(0, (len(past), self.fold))
         return self.answer(Stand(fold, context.transpose(1, 2), shift, spread), future)
 
     def begin(
@@ -152,14 +158,14 @@ class Network(nn.Module):
             weight: 1 where a cell of `before` was observed, 0 elsewhere.
 
         Raises:
-            SettingsError: the network scales whole windows, so it cannot follow a stream.
+            SettingsError: the network scales or reads whole windows, so it cannot follow a stream.
         """
-        require_causal(self.architecture.scaling)
+        self.require_causal()
         if self.architecture.scaling == "running":
             moments = running_moments(before, weight, self.time_constant)[2]
         else:
             moments = Moments(*[torch.zeros_like(before[:, 0])] * 3)
-        return Memory(self.cell.initial(len(before) * self.sizes.targets // self.read_at_once), before, moments)
+        return Memory(self.cell.initial(len(before) * self.fold), before, moments)
 
     def read(
         self,
@@ -176,9 +182,14 @@ class Network(nn.Module):
         hidden, state = self.cell(x, memory.cell)
         values = torch.cat([memory.recent, targets], dim=1)
         context = memory.recent.shape[1]
-        fold = hidden.unflatten(0, (len(past), -1)).transpose(1, 2)
+        fold = hidden.unflatten(0, (len(past), self.fold)).transpose(1, 2)
         reading = Reading(fold, values, shift, spread, context)
         return reading, Memory(state, values[:, -context:], scaled.moments or memory.moments)
+
+    def require_causal(self) -> None:
+        """Raise SettingsError unless this network can follow a stream."""
+        require_causal(self.architecture.scaling)
+        require_one_way(self.cell)
 
     def answer(
         self, stand: Stand, future: Float[Tensor, "origin horizon known"]

@@ -120,9 +120,12 @@ def running_moments(
     parts = []
     for piece in range(0, x.shape[1], BLOCK):
         block = slice(piece, piece + BLOCK)
-        mean, squares, total = _block_moments(x[:, block], weight[:, block], time_constant, start)
-        start = Moments(total[:, -1], mean[:, -1], squares[:, -1])
-        parts.append((mean, _root(squares / total.clamp(min=1e-12))))
+        with torch.autocast(x.device.type, enabled=False):  # half precision would keep three digits of a level
+            mean, squares, total = _block_moments(x[:, block], weight[:, block], time_constant, start)
+        parts.append((mean, _root(squares / _held(total))))
+        begun = (start.weight > 0) | (weight[:, block] > 0).any(dim=1)
+        last = torch.where(begun, _held(total[:, -1]), 0.0)  # the weight of a long gap must not become "nothing seen"
+        start = Moments(last, mean[:, -1], squares[:, -1])
     if len(parts) == 1:
         return *parts[0], start
     return torch.cat([mean for mean, _ in parts], dim=1), torch.cat([width for _, width in parts], dim=1), start
@@ -135,7 +138,7 @@ def _block_moments(x: Tensor, weight: Tensor, time_constant: float, start: Momen
     level = torch.where(begun, start.mean[:, None], x[:, :1])
     total = torch.einsum("ti,bic->btc", decay, weight) + since * start.weight[:, None]
     shift = torch.einsum("ti,bic->btc", decay, weight * (x - level))
-    mean = level + shift / total.clamp(min=1e-12)
+    mean = level + shift / _held(total)
     before = torch.cat([torch.where(begun, start.mean[:, None], mean[:, :1]), mean[:, :-1]], dim=1)
     squares = torch.einsum("ti,bic->btc", decay, weight * (x - before) * (x - mean))
     return mean, squares + since * start.squares[:, None], total
@@ -149,6 +152,11 @@ def _decay(steps: int, time_constant: float, dtype: torch.dtype, device: torch.d
         lag = age[:, None] - age[None, :]
         decay = torch.where(lag >= 0, torch.exp(-lag.clamp(min=0) / time_constant), 0.0)
         return decay, torch.exp(-(age + 1) / time_constant)[None, :, None]
+
+
+def _held(total: Tensor) -> Tensor:
+    """A sum of weights to divide by, as small as it may become in a long gap, but never 0."""
+    return total.clamp(min=torch.finfo(total.dtype).tiny)
 
 
 def _root(variance: Tensor) -> Tensor:

@@ -104,7 +104,7 @@ class DataModule(pl.LightningDataModule):
         """How a stream of this data is read."""
         feed = self.feed if isinstance(self.feed, Streamed) else Streamed()
         season = season_of(self.panel.until(self.split.cut)) if feed.chunk == "season" else 1
-        return feed.settled(len(self.split.training), season)
+        return feed.settled(np.unique(self.split.training.series, return_counts=True)[1], season)
 
     @property
     def batch_rows(self) -> int:
@@ -119,15 +119,20 @@ class DataModule(pl.LightningDataModule):
         feed = self.feed if isinstance(self.feed, Windowed) else Windowed()
         return feed.loader(index_of(self.panel, origins), training, self.seed)
 
+    @property
+    def _share(self) -> Share:
+        return Share() if self.trainer is None else Share(self.trainer.global_rank, self.trainer.world_size)
+
     def _stream(self, origins: Origins, pace: Pace, seed: int | None = None) -> Stream:
-        trainer = self.trainer
-        share = Share() if trainer is None else Share(trainer.global_rank, trainer.world_size)
-        return Stream(self.panel, origins, self.window.horizon, pace, share=share, seed=seed)
+        return Stream(self.panel, origins, self.window.horizon, pace, share=self._share, seed=seed)
 
     def train_dataloader(self) -> DataLoader[Tensor] | Stream:
         if isinstance(self.feed, Windowed):
             return self._windows(self.split.training, training=True)
-        return self._stream(self.split.training, self.pace, self.seed)
+        # Series are cut for the lanes there will be, so that one process with as many lanes reads the same turns.
+        world = self._share.world
+        pace = self.pace._replace(lanes=-(-self.pace.lanes // world) * world)
+        return self._stream(self.split.training, pace, self.seed)
 
     def val_dataloader(self) -> DataLoader[Tensor] | Stream | list:
         """Validation origins; a stream is warmed on the rows before them, one lane a series."""
@@ -150,9 +155,10 @@ class DataModule(pl.LightningDataModule):
     def on_after_batch_transfer(self, batch: Tensor | Turn, dataloader_idx: int) -> Batch | Chunk:
         """Cut the windows of a batch of integers, on the device it has just reached."""
         index = batch.index if isinstance(batch, Turn) else batch
-        if self._device_rows is None or self._device_rows.values.device != index.device:
-            wide = self.trainer is not None and self.trainer.precision == "64-true"
-            self._device_rows = self.rows.to(index.device, torch.float64 if wide else None)
+        wide = self.trainer is not None and self.trainer.precision == "64-true"
+        place = (index.device, torch.float64 if wide else torch.float32)
+        if self._device_rows is None or (self._device_rows.values.device, self._device_rows.values.dtype) != place:
+            self._device_rows = self.rows.to(*place)
         if isinstance(batch, Turn):
             return gather_chunk(self._device_rows, batch, self.window.context, self.window.horizon)
         return gather(self._device_rows, batch, self.window.context, self.window.horizon)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -9,11 +10,12 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from forecast.errors import TrainingError
+from forecast.errors import SettingsError, TrainingError
 from forecast.nets.memory import Memory, renewed
 from forecast.nets.network import Network
 from forecast.training.resume import packed, unpacked
 from forecast.windows.gather import Batch, Chunk
+from forecast.windows.stream import Stream
 
 Stage = Literal["train", "validation", "predict"]
 Schedule = Literal["constant", "cosine"]
@@ -47,7 +49,7 @@ class RecurrentModule(pl.LightningModule):
         self.network = network
         self.learning_rate, self.weight_decay, self.schedule = learning_rate, weight_decay, schedule
         self.carried: dict[Stage, Memory] = {}
-        self._idle = False
+        self._learnt = False
         self._resumed: dict[str, Any] | None = None
         self._sum: Tensor | None = None
         self._count = 0
@@ -76,13 +78,19 @@ class RecurrentModule(pl.LightningModule):
 
     def _memory(self, chunk: Chunk, stage: Stage) -> Memory:
         """What the lanes carry into a turn: fresh ones begin anew."""
-        memory = self.carried.get(stage)
-        if chunk.before is None or chunk.weight is None or chunk.fresh is None:
+        if not chunk.turn.first:
+            memory = self.carried.get(stage)
             if memory is None or len(memory.recent) != len(chunk.past):
-                raise TrainingError("a stream was entered in the middle: its lanes carry no state; begin a new pass")
-            return memory
-        begun = self.network.begin(chunk.before, chunk.weight)
-        return begun if chunk.turn.first or memory is None else renewed(memory, begun, chunk.fresh)
+                raise TrainingError(
+                    "a stream was entered in the middle and these lanes carry no state; begin a new pass (or resume "
+                    "with as many lanes and processes as the checkpoint was made with)"
+                )
+            if chunk.before is None or chunk.weight is None or chunk.fresh is None:
+                return memory
+            return renewed(memory, self.network.begin(chunk.before, chunk.weight), chunk.fresh)
+        assert chunk.before is not None  # every lane of a first turn is fresh
+        assert chunk.weight is not None
+        return self.network.begin(chunk.before, chunk.weight)
 
     def _loss(self, batch: Batch | Chunk, stage: Stage) -> Tensor:
         """Mean over the observed cells that count, in every process together."""
@@ -94,8 +102,7 @@ class RecurrentModule(pl.LightningModule):
         return loss * batch.turn.share if isinstance(batch, Chunk) and batch.turn.world > 1 else loss
 
     def training_step(self, batch: Batch | Chunk, batch_idx: int) -> dict[str, Any]:
-        self._idle = isinstance(batch, Chunk) and batch.turn.cells == 0
-        return {"loss": self._loss(batch, "train"), "idle": self._idle}
+        return {"loss": self._loss(batch, "train"), "idle": _idle(batch)}
 
     def optimizer_step(
         self,
@@ -104,11 +111,14 @@ class RecurrentModule(pl.LightningModule):
         optimizer: Any,
         optimizer_closure: Callable[[], Any] | None = None,
     ) -> None:
-        """Step, unless the turn had no loss (a burn-in): momentum alone would move the weights."""
-        if self._idle and optimizer_closure is not None:
-            optimizer_closure()
-        else:
+        """Step, unless no turn since the last step had a loss (a burn-in): momentum alone would move the weights."""
+        if self._learnt or optimizer_closure is None:
             optimizer.step(closure=optimizer_closure)
+        else:
+            optimizer_closure()
+            optimizer.zero_grad()
+            getattr(optimizer, "optimizer", optimizer).step()  # without gradients: only schedulers hear of it
+        self._learnt = False
 
     def on_validation_epoch_start(self) -> None:
         self._sum, self._count = None, 0
@@ -142,11 +152,22 @@ class RecurrentModule(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint[KEY] = packed(self.carried.get("train"), self.trainer.world_size)
+        stream = self.trainer.train_dataloader
+        if isinstance(stream, Stream):
+            checkpoint[KEY]["stream"] = stream.state_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self._resumed = checkpoint.get(KEY)
 
-    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+    def on_train_start(self) -> None:
+        """Set a resumed stream to where it stood; Lightning forgets to if anything asked for its length before."""
+        stream, state = self.trainer.train_dataloader, (self._resumed or {}).get("stream")
+        if isinstance(stream, Stream) and state is not None:
+            over = state["position"] >= self.trainer.num_training_batches  # a pass may be cut short by the Trainer
+            stream.load_state_dict(state | {"position": len(stream)} if over else state)
+
+    def on_train_batch_start(self, batch: Batch | Chunk, batch_idx: int) -> None:
+        self._learnt = self._learnt or not _idle(batch)  # here, since the optimizer calls training_step, not vice versa
         if self._resumed is not None:  # only now: Lightning draws random numbers of its own while it starts
             memory = unpacked(self._resumed, self.trainer.global_rank, self.trainer.world_size, self.device)
             if memory is not None:
@@ -160,6 +181,13 @@ class RecurrentModule(pl.LightningModule):
         optimizer = kind(self.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay, fused=fused)
         if self.schedule == "constant":
             return optimizer
-        steps = int(self.trainer.estimated_stepping_batches)
-        falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+        steps = self.trainer.estimated_stepping_batches
+        if math.isinf(steps):
+            raise SettingsError('schedule="cosine" falls to 0 at the end of training; give the Trainer max_epochs')
+        falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, int(steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": falling, "interval": "step"}}
+
+
+def _idle(batch: Batch | Chunk) -> bool:
+    """A turn of a stream without any loss: burn-in."""
+    return isinstance(batch, Chunk) and batch.turn.cells == 0

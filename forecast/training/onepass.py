@@ -2,70 +2,148 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from forecast.data.panel import Origins, Panel
-from forecast.nets.memory import Memory, Stand
+from forecast.nets.memory import Memory, Stand, joined, renewed
 from forecast.nets.network import Network
+from forecast.training.rest import Rest, fingerprint
 from forecast.windows.gather import Rows, before_rows
 
 LANES, PIECE = 64, 256
 ANSWERS = 8192
 
 
-def forecast_once(network: Network, rows: Rows, panel: Panel, origins: Origins) -> np.ndarray:
+class End(NamedTuple):
+    """Series that were read to their last row.
+
+    Args:
+        series: int64 [lane], index in the panel.
+        memory: what they carry on, lane by lane.
+        stand: what their forecast stands on.
+    """
+
+    series: np.ndarray
+    memory: Memory
+    stand: Stand
+
+
+def forecast_once(network: Network, rows: Rows, panel: Panel, origins: Origins, rest: Rest | None = None) -> np.ndarray:
     """Forecast values [origin, step, target, value] in scaled units, in the order of `origins`.
 
-    Each series is read from its first row to the last origin that is asked, whatever else is asked: rows after an
-    origin never enter, and the cost is that of reading the series once.
+    Each series is read once, up to the last origin that is asked: rows after an origin never enter.
 
     Args:
         rows: the scaled panel, on the device of the network.
+        rest: what an earlier pass left; series that begin with the same rows go on from there.
     """
     width = max(1, len(network.head.levels))
     out = np.zeros((len(origins), network.sizes.horizon, network.sizes.targets, width))
     training = network.training
     network.eval()
-    last = np.zeros(len(panel.series), dtype=np.int64)
-    np.maximum.at(last, origins.series, origins.step)
-    asked = np.flatnonzero(last)
-    asked = asked[np.argsort(last[asked], kind="stable")]
+    tour = _tour(panel, origins, rest)
+    asked = np.flatnonzero(tour.last)
+    asked = asked[np.argsort((tour.last - tour.start)[asked], kind="stable")]
     with torch.inference_mode():
         for group in np.split(asked, range(LANES, len(asked), LANES)) if len(asked) else []:
-            for place, values in _read_group(network, rows, panel, origins, group, int(last[group[-1]])):
+            for place, values in _read_group(network, rows, panel, origins, group, tour):
                 out[place] = values
     network.train(training)
     return out
 
 
-def read_to_end(network: Network, rows: Rows, panel: Panel, series: np.ndarray, steps: int) -> Memory:
-    """The memory after the first `steps` rows of series that all have as many."""
+class _Tour(NamedTuple):
+    """From which row to which each series is read; int64 [series], 0 rows where nothing is asked."""
+
+    start: np.ndarray
+    last: np.ndarray
+    lane: np.ndarray
+    rest: Rest | None
+
+
+def _tour(panel: Panel, origins: Origins, rest: Rest | None) -> _Tour:
+    last = np.zeros(len(panel.series), dtype=np.int64)
+    np.maximum.at(last, origins.series, origins.step)
+    lane = np.full(len(panel.series), -1, dtype=np.int64) if rest is None else rest.lane_of(panel, origins)
+    start = np.zeros_like(last) if rest is None else np.where(lane >= 0, rest.steps[lane], 0)
+    return _Tour(start, last, lane, rest)
+
+
+def rest_of(network: Network, rows: Rows, panel: Panel) -> Rest:
+    """Read every series but its last row, at which the first origin of a backtest stands."""
+    steps = np.maximum(panel.ends() - 1, 0)
+    training = network.training
+    network.eval()
+    ends = list(read_to_ends(network, rows, panel, steps))
+    network.train(training)
+    series = np.concatenate([end.series for end in ends])
+    names = {panel.series[i]: lane for lane, i in enumerate(series)}
+    prints = tuple(fingerprint(panel, i, steps[i]) for i in series)
+    return Rest(names, steps[series], prints, joined([end.memory for end in ends]))
+
+
+def read_to_ends(network: Network, rows: Rows, panel: Panel, steps: np.ndarray) -> Iterator[End]:
+    """What is carried after the last row that is read of every series, in groups of series that end together.
+
+    Args:
+        network: in evaluation mode.
+        rows: the scaled panel, on the device of the network.
+        steps: int64 [series], rows to read of each; series with none are left out.
+    """
+    asked = np.flatnonzero(steps)
+    asked = asked[np.argsort(steps[asked], kind="stable")]
     with torch.inference_mode():
-        memory = _begin(network, rows, panel, series)
-        for first in range(0, steps, PIECE):
-            place = _place(rows, panel, series, first, min(PIECE, steps - first))
-            _, memory = _read(network, rows, place, series, memory)
-    return memory
+        for group in np.split(asked, range(LANES, len(asked), LANES)) if len(asked) else []:
+            yield from _read_to_ends(network, rows, panel, group, steps[group])
 
 
-def _read_group(network: Network, rows: Rows, panel: Panel, origins: Origins, group: np.ndarray, length: int):
+def _read_to_ends(network: Network, rows: Rows, panel: Panel, group: np.ndarray, steps: np.ndarray) -> Iterator[End]:
+    """Lanes in the order of their ends: those that have reached it are handed out, the others read on."""
+    memory, first = _begin(network, rows, panel, group), 0
+    while len(group):
+        place = _place(rows, panel, group, first, int(min(PIECE, steps[0] - first)))
+        reading, memory = _read(network, rows, place, group, memory)
+        first += place.shape[1]
+        done = int(np.searchsorted(steps, first, side="right"))
+        if done:
+            lane = torch.arange(done, device=rows.values.device)
+            stand = reading.at(lane, torch.full_like(lane, place.shape[1] - 1))
+            yield End(group[:done], memory.lanes(slice(0, done)), stand)
+            memory, group, steps = memory.lanes(slice(done, None)), group[done:], steps[done:]
+
+
+def _read_group(network: Network, rows: Rows, panel: Panel, origins: Origins, group: np.ndarray, tour: _Tour):
     """Pairs of places in `origins` and their values, piece after piece."""
     lane = np.full(len(panel.series), -1, dtype=np.int64)
     lane[group] = np.arange(len(group))
     mine = np.flatnonzero(lane[origins.series] >= 0)
-    mine = mine[np.argsort(origins.step[mine], kind="stable")]
-    memory = _begin(network, rows, panel, group)
+    step = origins.step[mine] - tour.start[origins.series[mine]]
+    order = np.argsort(step, kind="stable")
+    mine, step = mine[order], step[order]
+    memory, length = _enter(network, rows, panel, group, tour), int(step[-1])
     for first in range(0, length, PIECE):
-        place = _place(rows, panel, group, first, min(PIECE, length - first))
+        place = _place(rows, panel, group, first + tour.start[group][:, None], min(PIECE, length - first))
         reading, memory = _read(network, rows, place, group, memory)
-        low, high = np.searchsorted(origins.step[mine], [first + 1, first + place.shape[1] + 1])
-        for some in np.split(mine[low:high], range(ANSWERS, high - low, ANSWERS)):
+        low, high = np.searchsorted(step, [first + 1, first + place.shape[1] + 1])
+        for some in np.split(np.arange(low, high), range(ANSWERS, high - low, ANSWERS)):
             if len(some):
-                step = _tensor(origins.step[some] - 1 - first, rows)
-                stand = reading.at(_tensor(lane[origins.series[some]], rows), step)
-                yield some, _values(network, rows, panel, origins[some], stand)
+                which = mine[some]
+                stand = reading.at(_tensor(lane[origins.series[which]], rows), _tensor(step[some] - 1 - first, rows))
+                yield which, _values(network, rows, panel, origins[which], stand)
+
+
+def _enter(network: Network, rows: Rows, panel: Panel, group: np.ndarray, tour: _Tour) -> Memory:
+    """What the lanes of a group carry where their reading starts."""
+    begun, lane = _begin(network, rows, panel, group), tour.lane[group]
+    if tour.rest is None or (lane < 0).all():
+        return begun
+    kept = tour.rest.memory.take(_tensor(np.maximum(lane, 0), rows))
+    return kept if (lane >= 0).all() else renewed(kept, begun, _tensor(lane < 0, rows))
 
 
 def _begin(network: Network, rows: Rows, panel: Panel, series: np.ndarray) -> Memory:
@@ -73,8 +151,12 @@ def _begin(network: Network, rows: Rows, panel: Panel, series: np.ndarray) -> Me
     return network.begin(*before_rows(rows, begin, begin, network.sizes.context))
 
 
-def _place(rows: Rows, panel: Panel, series: np.ndarray, first: int, steps: int) -> Tensor:
-    """Rows of the panel [lane, time]; a series that has ended repeats the last row of all, and nobody asks there."""
+def _place(rows: Rows, panel: Panel, series: np.ndarray, first: int | np.ndarray, steps: int) -> Tensor:
+    """Rows of the panel [lane, time] from a row of each series on; beyond its end nobody asks.
+
+    Args:
+        first: a row of every series, or int64 [lane, 1].
+    """
     place = panel.offsets[series][:, None] + first + np.arange(steps)
     return _tensor(np.minimum(place, len(panel.times) - 1), rows)
 

@@ -8,7 +8,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from forecast.nets.memory import Memory
+from forecast.nets.memory import Memory, joined
 from forecast.nets.scaling import Moments
 
 
@@ -32,11 +32,7 @@ def unpacked(saved: dict[str, Any], rank: int, world: int, device: torch.device)
     memories = [process["memory"] for process in processes]
     if any(memory is None for memory in memories):
         return None
-    whole = Memory(
-        tuple(torch.cat(parts, dim=1) for parts in zip(*(memory["cell"] for memory in memories), strict=True)),
-        torch.cat([memory["recent"] for memory in memories]),
-        Moments(*(torch.cat(parts) for parts in zip(*(memory["moments"] for memory in memories), strict=True))),
-    )
+    whole = joined([Memory(tuple(kept["cell"]), kept["recent"], Moments(*kept["moments"])) for kept in memories])
     width = len(whole.recent) // world
     mine = whole.lanes(slice(rank * width, (rank + 1) * width))
     return Memory(

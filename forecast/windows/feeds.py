@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -113,19 +113,20 @@ class Streamed:
                 word = ' or "season"' if name == "chunk" else ""
                 raise SettingsError(f"{name}={value!r}: a whole number of at least {least}{word}")
 
-    def settled(self, rows: int, season: int) -> Pace:
+    def settled(self, rows: Sequence[int] | np.ndarray, season: int) -> Pace:
         """The feed's numbers, filled in for a panel.
 
         Args:
-            rows: origins of a pass.
+            rows: origins of each series.
             season: steps of a season, 1 for none.
 
         Example:
-            >>> Streamed(chunk="season").settled(rows=10_000, season=7)
+            >>> Streamed(chunk="season").settled(rows=[10_000], season=7)
             Pace(lanes=11, chunk=28, burn_in=28)
         """
         chunk = -(-24 // season) * season if self.chunk == "season" else self.chunk
-        lanes = min(32, max(1, rows // (chunk * UPDATES))) if self.lanes is None else self.lanes
+        turns = int((-(-np.asarray(rows) // chunk)).sum())  # with one lane: a turn reads of one series only
+        lanes = min(32, max(1, turns // UPDATES)) if self.lanes is None else self.lanes
         return Pace(lanes, chunk, chunk if self.burn_in is None else self.burn_in)
 
 

@@ -56,17 +56,17 @@ def segments(panel: Panel, origins: Origins, lanes: int) -> Segments:
         lanes: series are cut only where there are fewer of them than lanes, or some are much longer than others.
     """
     series, start, count = np.unique(origins.series, return_index=True, return_counts=True)
-    begin = panel.offsets[series]
-    first = begin + origins.step[start] - 1
-    last = begin + origins.step[start + count - 1] - 1
-    rows = last + 1 - first
+    row = panel.offsets[origins.series] + origins.step - 1
+    first, rows = row[start], row[start + count - 1] + 1 - row[start]
     share = max(1.0, rows.sum() / lanes)
     pieces = np.clip(np.round(rows / share).astype(np.int64), 1, rows)
     which = np.repeat(np.arange(len(series)), pieces)
     nth = np.arange(len(which)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
-    edge = first[which] + nth * rows[which] // pieces[which]
-    end = first[which] + (nth + 1) * rows[which] // pieces[which]
-    return Segments(series[which], begin[which], edge, end)
+    # Edges of equal pieces, moved to origins: what lies between two of them need not be read.
+    low, high = (np.searchsorted(row, first[which] + n * rows[which] // pieces[which]) for n in (nth, nth + 1))
+    asked = high > low
+    which, low, high = which[asked], low[asked], high[asked]
+    return Segments(series[which], panel.offsets[series[which]], row[low], row[high - 1] + 1)
 
 
 def lay_out(parts: Segments, lanes: int, chunk: int, burn_in: int, rng: np.random.Generator | None) -> Turns:

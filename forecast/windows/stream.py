@@ -70,8 +70,9 @@ class Stream:
         panel: the rows.
         origins: whose forecasts count, ordered by series and step, as `Window.origins` makes them.
         horizon: steps that are forecast.
-        pace: lanes of all processes together (raised to a multiple of their number, idle lanes are masked), rows a lane
-            reads in a turn, rows read before the first origin of a segment.
+        pace: lanes of all processes together (series are cut for that many; lanes are then raised to a multiple of the
+            number of processes and idle ones are masked), rows a lane reads in a turn, rows read before the first
+            origin of a segment.
         share: which lanes are this process's.
         seed: of the draws; None draws nothing and keeps the order of the panel.
 

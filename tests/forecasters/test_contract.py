@@ -9,9 +9,10 @@ from forecast.forecasters.recurrent import Recurrent
 from forecast.forecasters.tabular import PRESETS, Tabular
 from forecast.nets.cells import CELLS
 from forecast.nets.heads import Point
-from forecast.nets.scaling import SCALINGS
+from forecast.nets.scaling import CAUSAL, SCALINGS
 from forecast.testing import check_forecaster, sample_panel
 from forecast.training.fit import Training
+from forecast.windows.feeds import Streamed
 from forecast.windows.window import Window
 
 WINDOW = Window(context=8, horizon=4)
@@ -60,3 +61,28 @@ def test_recurrent_networks_keep_the_promise_with_every_scaling(scaling, skip, p
 
 def test_deep_recurrent_networks_with_dropout_and_another_loss_keep_the_promise():
     check_forecaster(lambda: recurrent("lstm", layers=2, dropout=0.2, head=Point("mae")))
+
+
+STREAM = Streamed(lanes=4, chunk=12)
+
+
+@pytest.mark.parametrize(
+    ("cell", "channels"), [("rnn", "independent"), ("lstm", "independent"), ("lstm", "joint"), ("gru", "joint")]
+)
+def test_streamed_networks_keep_the_promise_with_covariates_of_every_role(cell, channels):
+    check_forecaster(lambda: recurrent(cell, channels=channels, feed=STREAM), PANELS["all roles"])
+
+
+@pytest.mark.parametrize("skip", [True, False])
+@pytest.mark.parametrize("scaling", CAUSAL)
+def test_streamed_networks_keep_the_promise_with_every_causal_scaling(scaling, skip):
+    check_forecaster(lambda: recurrent(scaling=scaling, skip=skip, feed=STREAM), PANELS["past"])
+
+
+def test_streamed_networks_keep_the_promise_where_nothing_is_missing():
+    check_forecaster(lambda: recurrent(feed=STREAM), PANELS["nothing missing"])
+
+
+def test_deep_streamed_networks_with_dropout_and_another_loss_keep_the_promise():
+    settings = {"layers": 2, "dropout": 0.2, "head": Point("mae"), "calendar": False}
+    check_forecaster(lambda: recurrent("lstm", feed=Streamed(chunk="season", burn_in=0), **settings))

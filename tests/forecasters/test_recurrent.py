@@ -7,12 +7,14 @@ import torch
 from forecast.data.panel import Origins, Panel
 from forecast.data.schema import Schema
 from forecast.data.synthetic import autoregressive
-from forecast.errors import DataError, NotFittedError, SettingsError
+from forecast.errors import DataError, NotFittedError, SettingsError, TrainingError
 from forecast.forecasters.recurrent import Recurrent
 from forecast.nets.cells import Fused
 from forecast.testing import sample_panel
+from forecast.training import onepass
 from forecast.training.fit import Training
-from forecast.windows.feeds import Windowed
+from forecast.windows.feeds import Streamed, Windowed
+from forecast.windows.gather import before_rows, scaled_rows
 from forecast.windows.window import Window
 
 WINDOW = Window(8, 3)
@@ -112,3 +114,131 @@ def test_errors_speak_of_what_is_missing():
         model.predict(panel, at(np.array([7])))
     with pytest.raises(DataError, match="the model was fitted on"):
         model.predict(sample_panel(8, 3))
+
+
+STREAM = Streamed(lanes=3, chunk=12)
+
+
+def streamed(window: Window = WINDOW, cell: str = "gru", feed: Streamed = STREAM, epochs: int = 2, **settings):
+    training = {key: settings.pop(key) for key in ("seed", "learning_rate", "clip") if key in settings}
+    return Recurrent(window, cell, hidden_size=4, feed=feed, training=Training(epochs=epochs, **training), **settings)
+
+
+def weights(model: Recurrent) -> torch.Tensor:
+    return torch.cat([weight.detach().flatten() for weight in model.network.parameters()])
+
+
+@torch.no_grad()
+def step_by_step(model: Recurrent, panel: Panel, origins: Origins) -> np.ndarray:
+    """Every series read alone, one row at a time, and a forecast asked where an origin is reached."""
+    network, scale = model.network.eval(), model.scale.of(panel, model.window.context)
+    rows = scaled_rows(panel, scale, cycles=model.cycles)
+    known = rows.layout.channels - rows.layout.future
+    out = np.zeros((len(origins), model.window.horizon, panel.layout.targets, 1))
+    for series in np.unique(origins.series):
+        begin = int(panel.offsets[series])
+        memory = network.begin(*before_rows(rows, *[torch.tensor([begin])] * 2, model.window.context))
+        for step in range(1, int(origins.step[origins.series == series].max()) + 1):
+            here = slice(begin + step - 1, begin + step)
+            seen = None if rows.seen is None else rows.seen[here][None]
+            reading, memory = network.read(rows.values[here][None], rows.static[[series]], memory, seen)
+            for place in np.flatnonzero((origins.series == series) & (origins.step == step)):
+                ahead = rows.values[begin + step : begin + step + model.window.horizon, known:]
+                future = ahead[None] if rows.layout.future else torch.zeros(1, model.window.horizon, 0)
+                answer = network.answer(reading.at(torch.tensor([0]), torch.tensor([0])), future)
+                out[place] = network.head.values(answer)[0].numpy()
+    return scale.invert(out, origins.series)
+
+
+@pytest.mark.parametrize(("cell", "channels"), [("rnn", "joint"), ("lstm", "independent"), ("gru", "independent")])
+def test_one_pass_over_the_series_equals_walking_step_by_step(cell, channels):
+    panel = sample_panel(8, 3, targets=2, past=1, future=1, static=1, missing=0.1)
+    model = streamed(cell=cell, channels=channels).fit(panel)
+    every = WINDOW.origins(panel)
+    some = every[np.random.default_rng(0).permutation(len(every))[:90]]
+    walked = step_by_step(model, panel, every)
+    assert np.abs(model.predict(panel, every).values - walked).max() < 1e-5 * np.abs(walked).max()
+    place = {pair: i for i, pair in enumerate(zip(every.series.tolist(), every.step.tolist(), strict=True))}
+    for origins in (some, some[:1], some[::-1], every[every.series == 1]):
+        rows = [place[pair] for pair in zip(origins.series.tolist(), origins.step.tolist(), strict=True)]
+        assert np.abs(model.predict(panel, origins).values - walked[rows]).max() < 1e-5 * np.abs(walked).max()
+
+
+def test_one_pass_in_groups_of_series_and_pieces_of_rows_equals_walking(monkeypatch):
+    for name, value in {"LANES": 3, "PIECE": 20, "ANSWERS": 7}.items():
+        monkeypatch.setattr(onepass, name, value)
+    random, lengths = np.random.default_rng(0), [12, 70, 15, 41, 17, 0, 40]
+    time = np.concatenate([np.arange(n) for n in lengths])
+    panel = Panel.from_arrays(np.sin(time / 4) + 0.1 * random.normal(size=len(time)), time.astype("M8[h]"), lengths)
+    model = streamed().fit(panel)
+    origins = WINDOW.origins(panel)
+    origins = origins[random.permutation(len(origins))]
+    assert np.abs(model.predict(panel, origins).values - step_by_step(model, panel, origins)).max() < 1e-5
+
+
+def test_a_streamed_fit_repeats_with_its_seed():
+    panel = sample_panel(8, 3)
+    first, second, other = (weights(streamed(seed=seed, dropout=0.2).fit(panel)) for seed in (0, 0, 1))
+    assert torch.equal(first, second)
+    assert not torch.equal(first, other)
+
+
+def test_a_streamed_gru_learns_and_comes_near_the_optimum_of_an_autoregression():
+    panel = autoregressive([0.8], rows=6_000, seed=1)
+    steps = np.arange(4_000, 5_999)
+    model = streamed(Window(10, 1), scaling="none", feed=Streamed(lanes=8), epochs=5, learning_rate=1e-2, skip=False)
+    errors = panel.values[steps, 0] - model.fit(panel.until(4_000)).predict(panel, at(steps)).point[:, 0, 0]
+    best = panel.values[steps, 0] - 0.8 * panel.values[steps - 1, 0]
+    assert np.mean(errors**2) < 1.05 * np.mean(best**2)
+    assert model.history.epochs[-1].training < 0.9 * model.history.epochs[0].training
+
+
+def test_a_series_that_is_too_short_is_passed_over_and_one_without_values_too():
+    values = np.r_[np.sin(np.arange(90.0)), np.arange(5.0), np.full(30, np.nan), np.sin(np.arange(60.0))]
+    lengths = [90, 5, 30, 60]
+    days = np.concatenate([np.arange(n) for n in lengths]).astype("M8[D]")
+    panel = Panel.from_arrays(values, days, lengths)
+    model = streamed().fit(panel)
+    said = model.predict(panel, WINDOW.origins(panel))
+    assert np.isfinite(said.values).all()
+    assert set(said.origins.series.tolist()) == {0, 3}
+
+
+def test_a_streamed_fit_of_many_short_series():
+    random = np.random.default_rng(0)
+    lengths = random.integers(3, 25, 300).tolist()
+    days = np.concatenate([np.arange(n) for n in lengths]).astype("M8[D]")
+    panel = Panel.from_arrays(random.normal(size=sum(lengths)).cumsum(), days, lengths)
+    model = streamed(feed=Streamed()).fit(panel)
+    assert np.isfinite(model.predict(panel, WINDOW.origins(panel)).values).all()
+
+
+@pytest.mark.parametrize("epochs", [1, 4])
+def test_a_streamed_loss_that_is_not_finite_is_an_error_with_a_remedy(epochs):
+    with pytest.raises(TrainingError, match=r"not finite.*lower the learning rate"):
+        streamed(epochs=epochs, learning_rate=1e20, clip=0).fit(sample_panel(8, 3))
+
+
+@pytest.mark.parametrize("scaling", ["last", "standard"])
+def test_a_scale_of_whole_windows_is_refused_for_streams_before_fit(scaling):
+    with pytest.raises(SettingsError, match="a stream has none"):
+        streamed(scaling=scaling)
+
+
+def both_ways(inputs: int, hidden_size: int) -> Fused:
+    return Fused(torch.nn.GRU(inputs, hidden_size, bidirectional=True))
+
+
+def test_a_bidirectional_cell_is_refused_for_streams_before_fit_and_works_on_windows():
+    with pytest.raises(SettingsError, match=r"bidirectional.*Windowed\(\)"):
+        streamed(cell=both_ways)
+    panel = sample_panel(8, 3)
+    for scaling in ("last", "running"):
+        model = Recurrent(WINDOW, both_ways, hidden_size=4, scaling=scaling, training=QUICK).fit(panel)
+        assert model.network.cell.hidden_size == 8
+        assert np.isfinite(model.predict(panel).values).all()
+
+
+def test_a_feed_of_streams_and_one_of_windows_take_the_scaling_that_suits_them():
+    assert streamed().architecture.scaling == "running"
+    assert Recurrent(WINDOW).architecture.scaling == "last"

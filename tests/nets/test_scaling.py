@@ -83,3 +83,11 @@ def test_cells_that_were_not_observed_do_not_count(scaling):
     a, b = (scale(each, seen, scaling, 5.0) for each in (past, other))
     assert torch.allclose(a.shift[:, -1], b.shift[:, -1])
     assert torch.allclose(a.spread[:, -1], b.spread[:, -1])
+
+
+def test_moments_keep_their_digits_under_mixed_precision():
+    x = 100 + torch.randn(2, 40, 3)
+    plain = running_moments(x, torch.ones_like(x), 5.0)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = running_moments(x, torch.ones_like(x), 5.0)
+    assert all(map(torch.equal, [*plain[:2], *plain[2]], [*mixed[:2], *mixed[2]]))

@@ -57,7 +57,7 @@ def test_the_weights_of_the_best_epoch_are_kept():
     total = 0.0
     with torch.no_grad():
         for batch in data.val_dataloader():
-            total += float(module._loss(data.on_after_batch_transfer(batch, 0))) * len(batch)
+            total += float(module._loss(data.on_after_batch_transfer(batch, 0), "validation")) * len(batch)
     assert total / len(data.split.validation) == pytest.approx(min(losses), rel=1e-5)
 
 
@@ -114,11 +114,30 @@ def test_a_gpu_that_is_not_there_is_refused():
         {"seed": -1},
         {"seed": 2**32},
         {"device": "tpu"},
+        {"weight_decay": -0.1},
+        {"weight_decay": float("inf")},
+        {"weight_decay": float("nan")},
+        {"schedule": "cosin"},
+        {"schedule": None},
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings):
     with pytest.raises(SettingsError, match=next(iter(settings))):
         Training(**settings)
+
+
+def test_an_unknown_schedule_is_refused_with_the_nearest_name():
+    with pytest.raises(SettingsError, match="did you mean 'cosine'"):
+        Training(schedule="cosin")
+
+
+def test_weight_decay_and_a_cosine_reach_the_weights():
+    weights = []
+    for settings in ({}, {"weight_decay": 0.5}, {"schedule": "cosine"}):
+        model = small(epochs=3, validation=0, **settings).fit(noise())
+        weights.append(torch.cat([weight.flatten() for weight in model.network.parameters()]))
+    assert weights[1].norm() < weights[0].norm()
+    assert not torch.equal(weights[0], weights[2])
 
 
 def test_a_fit_writes_no_files_and_says_nothing(tmp_path, monkeypatch, capfd):

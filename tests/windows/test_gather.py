@@ -11,7 +11,8 @@ from forecast.data.scale import Scale
 from forecast.data.schema import Schema
 from forecast.errors import DataError
 from forecast.testing import sample_panel
-from forecast.windows.gather import gather, index_of, require_reach, scaled_rows
+from forecast.windows.gather import gather, gather_chunk, index_of, require_reach, scaled_rows
+from forecast.windows.stream import Pace, Stream
 from forecast.windows.window import Window
 
 
@@ -106,3 +107,93 @@ def test_missing_known_ahead_rows_are_an_error_that_names_the_columns_and_the_se
     require_reach(panel, Origins(np.array([0]), np.array([7])), 4, 2)
     with pytest.raises(DataError, match=r"'holiday'.*horizon of 2 steps in series 'shop'"):
         require_reach(panel, Origins(np.array([0]), np.array([8])), 4, 2)
+
+
+def slow_chunk(panel, scaled, turn, lane, context, horizon):
+    """What a lane reads in a turn, row by row, from the panel's own series; None where nothing can be asked."""
+    targets, past, _, _ = panel.layout
+    row, series, begin, _ = turn.index[lane].tolist()
+    end = panel.offsets[series + 1]
+    for step in range(turn.asked.shape[1]):
+        here = row + step
+        asked = bool(turn.asked[lane, step])
+        inside = here + 1 + horizon <= end
+        yield {
+            "step": step,
+            "asked": asked,
+            "past": scaled[here] if here < end else None,
+            "past_seen": panel.observed[here] if here < end else None,
+            "target": scaled[here + 1 : here + 1 + horizon, :targets] if inside else None,
+            "future": scaled[here + 1 : here + 1 + horizon, targets + past :] if inside else None,
+            "seen": panel.observed[here + 1 : here + 1 + horizon, :targets] & asked if inside else None,
+        }
+    before = [max(place, begin) for place in range(row - context, row)]
+    there = np.array([place >= begin for place in range(row - context, row)])
+    yield {"before": scaled[before, :targets], "weight": panel.observed[before, :targets] & there[:, None]}
+
+
+@given(
+    context=st.integers(1, 7),
+    horizon=st.integers(1, 4),
+    targets=st.integers(1, 2),
+    past=st.integers(0, 1),
+    future=st.integers(0, 2),
+    static=st.integers(0, 2),
+    missing=st.sampled_from([0.0, 0.2]),
+    pace=st.builds(Pace, st.integers(1, 5), st.integers(1, 40), st.integers(0, 50)),
+    seed=st.integers(0, 99),
+)
+@settings(max_examples=30, deadline=None)
+def test_a_turn_of_a_stream_equals_lanes_cut_row_by_row(
+    context, horizon, targets, past, future, static, missing, pace, seed
+):
+    panel = sample_panel(context, horizon, targets, past, future, static, missing, seed)
+    scale, rows = Scale.fit(panel), rows_of(panel)
+    spread, center = (np.repeat(part, panel.lengths, axis=0) for part in (scale.spread, scale.center))
+    scaled = np.nan_to_num((panel.values - center) / spread)
+    stream = Stream(panel, Window(context, horizon).origins(panel), horizon, pace, seed=seed)
+    for turn in [turn for i, turn in enumerate(stream) if i % 3 == seed % 3 or turn.first]:
+        chunk = gather_chunk(rows, turn, context, horizon)
+        time = turn.asked.shape[1]
+        assert (chunk.before is None) == (chunk.weight is None) == (chunk.fresh is None) == (not turn.fresh)
+        for lane in range(len(turn.index)):
+            assert np.array_equal(chunk.static[lane], scale.static(panel)[turn.index[lane, 1]])
+            *steps, ahead = slow_chunk(panel, scaled, turn, lane, context, horizon)
+            if turn.fresh:
+                assert np.array_equal(chunk.before[lane], ahead["before"])
+                assert np.array_equal(chunk.weight[lane], ahead["weight"].astype(float))
+                assert bool(chunk.fresh[lane]) == bool(turn.index[lane, 3])
+            for slow in steps:
+                place = lane * time + slow["step"]
+                assert slow["target"] is not None or not slow["asked"]
+                if slow["past"] is not None:
+                    assert np.array_equal(chunk.past[lane, slow["step"]], slow["past"])
+                    assert chunk.past_seen is None or np.array_equal(
+                        chunk.past_seen[lane, slow["step"]], slow["past_seen"]
+                    )
+                if slow["target"] is not None:
+                    assert np.array_equal(chunk.target[place], slow["target"])
+                    assert np.array_equal(chunk.future[place], slow["future"])
+                if chunk.target_seen is None:
+                    assert slow["asked"]
+                    assert slow["seen"].all()
+                elif slow["seen"] is None:
+                    assert not chunk.target_seen[place].any()
+                else:
+                    assert np.array_equal(chunk.target_seen[place], slow["seen"])
+
+
+def test_a_full_panel_has_a_mask_only_in_turns_with_rows_that_do_not_count():
+    panel = Panel.from_arrays(np.arange(40.0), np.arange(40).astype("M8[D]"))
+    rows = rows_of(panel)
+    for turn in Stream(panel, Window(4, 2).origins(panel), 2, Pace(1, 7, 3)):
+        chunk = gather_chunk(rows, turn, 4, 2)
+        assert chunk.past_seen is None
+        assert (chunk.target_seen is None) == turn.whole
+
+
+def test_a_gathered_turn_is_finite_even_where_a_lane_reads_over_the_end_of_the_panel():
+    panel = sample_panel(4, 3, missing=0.3)
+    for turn in Stream(panel, Window(4, 3).origins(panel), 3, Pace(3, 200, 4)):
+        chunk = gather_chunk(rows_of(panel), turn, 4, 3)
+        assert all(part.isfinite().all() for part in (chunk.past, chunk.target, chunk.before))

@@ -1,0 +1,131 @@
+"""The command line: verbs, no logic. Heavy rooms are entered only by the verb that needs them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Sequence
+
+from forecast.cli import verbs
+from forecast.cli.flags import WholeWords, add_data, add_outputs, add_split, add_training, add_window, names
+from forecast.cli.verbs import say
+from forecast.errors import ForecastError
+
+OURS, USERS, STOPPED = 70, 2, 130
+MODELS = (
+    "naive, seasonal-naive, drift, mean, linear, ridge, knn, forest, boosting, mlp, rnn, lstm, gru, "
+    "rnn-stateful, lstm-stateful, gru-stateful"
+)
+EXAMPLES = """\
+examples:
+  forecast describe prices.csv
+  forecast compare prices.csv --target close --series ticker --horizon 5 --out runs/prices
+  forecast compare seattle-weather --target temp_max
+  forecast fit prices.csv --target close --model gru-stateful --horizon 5 --out model
+  forecast predict model all_prices.csv --out forecast.csv
+  forecast update model new_prices.csv
+  forecast run runs/prices/settings.toml --set forecasters.gru.hidden_size=128
+
+embedded data sets: seattle-weather, stocks (pip install 'forecast-recurrent[demo]')
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code: 0 done, 2 a mistake of the user's, 70 one of ours, 130 stopped."""
+    if arguments is None and not sys.warnoptions:
+        warnings.simplefilter("ignore")  # of a command's libraries; whoever calls from Python keeps them
+    try:
+        args = _parser().parse_args(arguments)
+    except SystemExit as stop:
+        return USERS if stop.code else 0
+    try:
+        args.verb(args)
+        sys.stdout.flush()
+    except ForecastError as error:
+        say(f"forecast: {error}")
+        return USERS
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (KeyboardInterrupt, SystemExit):  # Lightning turns the first into the second
+        say("forecast: stopped")
+        return STOPPED
+    except Exception:
+        traceback.print_exc()
+        say("forecast: this is a mistake of ours, please report it with the lines above")
+        return OURS
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="forecast",
+        description="Forecast time series with recurrent networks, and learn whether something simpler is as good.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"forecast {_version()}")
+    known = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
+    describe = _verb(
+        known, "describe", verbs.describe, "what a file holds: time, calendar, gaps, missing values, series"
+    )
+    add_data(describe)
+    describe.add_argument("--json", action="store_true", help="print the result as JSON")
+    compare = _verb(known, "compare", verbs.compare, "CSV to leaderboard: every forecaster at the same origins")
+    add_data(compare)
+    add_window(compare)
+    add_split(compare)
+    compare.add_argument("--models", type=names, default=(), metavar="A,B,...", help=f"of {MODELS} (default: all)")
+    add_training(compare)
+    add_outputs(compare, "forecast-run", "folder for tables, settings and plots (default: forecast-run)")
+    run = _verb(known, "run", verbs.run, "run a settings file, such as the settings.toml a comparison leaves")
+    run.add_argument("settings", metavar="SETTINGS.toml")
+    run.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change one setting; repeatable")
+    add_outputs(run, "forecast-run", "folder for tables, settings and plots (default: forecast-run)")
+    _verbs_of_models(known)
+    return parser
+
+
+def _verbs_of_models(known: argparse._SubParsersAction) -> None:
+    """Verbs that write a model, or read one that was written."""
+    fit = _verb(known, "fit", verbs.fit, "train one forecaster on a whole file and save it")
+    add_data(fit)
+    add_window(fit)
+    kinds = "rnn, lstm, gru (each also as NAME-stateful, which `update` needs), linear or a rule (default: gru)"
+    fit.add_argument("--model", default="gru", metavar="NAME", help=kinds)
+    add_training(fit)
+    add_outputs(fit, "model", "folder of the saved model (default: model)")
+    predict = _verb(known, "predict", verbs.predict, "forecast after the last row of a file with a saved model")
+    _saved(predict, "CSV with the columns the model was fitted on")
+    add_outputs(predict, None, "CSV to write (default: print)")
+    update = _verb(known, "update", verbs.update, "hand new rows to a saved stateful model and forecast what follows")
+    _saved(update, "CSV with rows later than those the model has read; it remembers them", "NEW_ROWS.csv")
+    add_outputs(update, None, "CSV to write (default: print)")
+    test = _verb(known, "backtest", verbs.backtest, "judge a saved model on rows later than those it was fitted on")
+    _saved(test, "CSV with the columns the model was fitted on")
+    add_split(test)
+    add_outputs(test, None, "folder for leaderboard.csv, scores.csv, forecasts.csv (default: print only)")
+
+
+def _saved(parser: argparse.ArgumentParser, text: str, data: str = "DATA") -> None:
+    parser.add_argument("model", metavar="MODEL", help="folder written by `forecast fit`")
+    parser.add_argument("data", metavar=data, help=text)
+
+
+def _verb(known: argparse._SubParsersAction, name: str, run: Callable, text: str) -> argparse.ArgumentParser:
+    described = text[0].upper() + text[1:] + "."
+    parser = known.add_parser(name, help=text, description=described, formatter_class=WholeWords)
+    parser.set_defaults(verb=run)
+    return parser
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("forecast-recurrent")
+    except PackageNotFoundError:
+        return "(not installed)"

@@ -1,0 +1,99 @@
+"""Flags: the arguments that verbs share, and the settings they stand for."""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from forecast.data.schema import Schema
+    from forecast.experiment.settings import Split
+    from forecast.training.fit import Training
+
+SECONDS = 120.0
+
+
+class WholeWords(argparse.HelpFormatter):
+    """Help whose lines do not break inside a name such as gru-stateful."""
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False, break_long_words=False)
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """The table and the roles of its columns."""
+    group = parser.add_argument_group("data")
+    group.add_argument("data", metavar="DATA", help="a CSV file (also .gz, .zip), or an embedded name")
+    group.add_argument("--target", type=names, default=(), metavar="COL[,COL]", help="columns to forecast")
+    group.add_argument("--time", metavar="COL", help="column of the timestamps (default: found)")
+    group.add_argument("--series", metavar="COL", help="column that names the series of a long table")
+    group.add_argument("--past", type=names, default=(), metavar="COLS", help="covariates known up to the origin")
+    group.add_argument("--future", type=names, default=(), metavar="COLS", help="covariates known ahead")
+
+
+def add_window(parser: argparse.ArgumentParser) -> None:
+    """Context, horizon and season."""
+    group = parser.add_argument_group("window (default: suggested by the data)")
+    group.add_argument("--context", type=int, metavar="N", help="steps a forecaster sees")
+    group.add_argument("--horizon", type=int, metavar="N", help="steps it forecasts")
+    group.add_argument("--season", type=int, metavar="N", help="steps of a season; 1 for none")
+
+
+def add_split(parser: argparse.ArgumentParser) -> None:
+    """Where the test begins."""
+    group = parser.add_argument_group("test span (default: the last 20 % of the time)")
+    choice = group.add_mutually_exclusive_group()
+    choice.add_argument("--since", metavar="DATE", help="first test date, or a share of the time span such as 0.8")
+    choice.add_argument("--test-rows", type=int, metavar="N", help="the last N rows of every series")
+    group.add_argument("--stride", type=int, default=1, metavar="N", help="rows between test origins (default: 1)")
+    group.add_argument("--baseline", default="naive", metavar="NAME", help="whom to beat (default: naive)")
+
+
+def add_training(parser: argparse.ArgumentParser) -> None:
+    """How long networks train, and on what."""
+    group = parser.add_argument_group("training of networks")
+    group.add_argument("--epochs", type=int, default=30, metavar="N", help="passes over the data at most (default: 30)")
+    group.add_argument(
+        "--max-seconds",
+        type=float,
+        default=SECONDS,
+        metavar="N",
+        help=f"for each network; the best epoch so far is kept (default: {SECONDS:g})",
+    )
+    group.add_argument("--seed", type=int, default=0, metavar="N", help="of all randomness (default: 0)")
+    group.add_argument("--device", choices=("auto", "cpu", "gpu"), default="auto", help="default: auto")
+
+
+def add_outputs(parser: argparse.ArgumentParser, default: str | None, text: str) -> None:
+    """Where results go, and whether they are printed as JSON."""
+    parser.add_argument("--out", default=default, metavar="DIR" if default else "PATH", help=text)
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def schema_of(args: argparse.Namespace) -> Schema:
+    """The roles that were asked for."""
+    from forecast.data.schema import Schema
+
+    return Schema(args.time, args.target, args.series, args.past, args.future)
+
+
+def split_of(args: argparse.Namespace) -> Split:
+    """The test span that was asked for."""
+    from forecast.experiment.settings import Split, since_of
+
+    return Split(since_of(args.since, args.test_rows), args.stride, getattr(args, "season", None), args.baseline)
+
+
+def training_of(args: argparse.Namespace) -> Training:
+    """The training that was asked for; raises SettingsError where the device is not there."""
+    from forecast.training.fit import Training
+
+    training = Training(epochs=args.epochs, seconds=args.max_seconds, device=args.device, seed=args.seed)
+    training.accelerator()
+    return training
+
+
+def names(text: str) -> tuple[str, ...]:
+    """The names in "a, b"."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())

@@ -1,0 +1,151 @@
+"""Verbs: each hands its arguments to a floor below and prints what comes back; heavy rooms are entered only here."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from forecast.cli.flags import schema_of, split_of, training_of
+from forecast.errors import SettingsError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+    from forecast.data.panel import Panel
+    from forecast.evaluation.leaderboard import Leaderboard
+    from forecast.experiment.settings import Experiment
+
+
+def describe(args: argparse.Namespace) -> None:
+    """Say what a file holds."""
+    from forecast.experiment.cards import described
+
+    found = described(args.data, schema_of(args))
+    print(to_json(found.to_json()) if args.json else found.to_text())
+    if found.problems:
+        raise SettingsError(f"{args.data}: compare would stop at the problems above")
+
+
+def compare(args: argparse.Namespace) -> None:
+    """From a CSV to a leaderboard."""
+    from forecast.experiment.compare import plan
+    from forecast.experiment.files import writable
+
+    schema, split, training = schema_of(args), split_of(args), training_of(args)
+    window = {"context": args.context, "horizon": args.horizon}
+    directory = writable(args.out)
+    opened = plan(args.data, schema, **window, split=split, models=args.models, training=training)
+    _judge(*opened, directory, args.json)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run a settings file."""
+    from forecast.experiment.compare import opened
+    from forecast.experiment.files import writable
+    from forecast.experiment.settings import read_experiment
+
+    experiment = read_experiment(args.settings, args.set)
+    directory = writable(args.out)
+    _judge(*opened(experiment), directory, args.json)
+
+
+def _judge(experiment: Experiment, panel: Panel, directory: Path, as_json: bool) -> None:
+    from forecast.experiment import compare
+    from forecast.experiment.cards import in_words
+    from forecast.experiment.files import write
+
+    say("\n".join([in_words(experiment.data, panel), *(f"  {line}" for line in panel.report)]))
+    outcome = compare.compare(experiment, panel, progress=True)
+    files = write(outcome, directory)
+    if as_json:
+        failed = {"failed": dict(outcome.board.failed), "notes": list(outcome.notes)}
+        print(to_json(_board(outcome.board) | failed | {"files": [str(file) for file in files]}))
+        return
+    print(outcome.board.to_text(width()))
+    for note in outcome.notes:
+        print(note)
+    print(f"\nwritten to {directory}: {', '.join(str(file.relative_to(directory)) for file in files)}")
+
+
+def _board(board: Leaderboard) -> dict[str, object]:
+    return {"verdict": board.verdict, "leaderboard": json.loads(board.frame.to_json(orient="records"))}
+
+
+def fit(args: argparse.Namespace) -> None:
+    """Train one forecaster and save it."""
+    from forecast.experiment.cards import in_words
+    from forecast.experiment.files import writable
+    from forecast.experiment.saved import fit_and_save
+
+    schema, training, window = schema_of(args), training_of(args), (args.context, args.horizon, args.season)
+    directory = writable(args.out)
+    model, panel = fit_and_save(args.data, schema, args.model, window, training, directory)
+    verb = "update" if (directory / "live.safetensors").exists() else "predict"
+    summary = {"model": args.model, "out": str(directory), "parameters": model.parameters, "rows": len(panel.times)}
+    text = f"{args.model} fitted on {in_words(args.data, panel)}\nsaved to {directory}; now: forecast {verb}"
+    print(to_json(summary) if args.json else f"{text} {directory} NEW_ROWS.csv")
+
+
+def predict(args: argparse.Namespace) -> None:
+    """Forecast after the last row of a file."""
+    from forecast.experiment.files import write_frame
+    from forecast.experiment.saved import forecast_file
+
+    frame, notes = forecast_file(args.model, args.data)
+    if args.out:
+        write_frame(frame, args.out)
+    _tell(frame, notes, args)
+
+
+def update(args: argparse.Namespace) -> None:
+    """Let a live model absorb new rows, and say what comes next."""
+    from forecast.experiment.saved import update_file
+
+    frame, notes = update_file(args.model, args.data, args.out)
+    _tell(frame, notes, args)
+
+
+def _tell(frame: pd.DataFrame, notes: Sequence[str], args: argparse.Namespace) -> None:
+    """Print a forecast, unless it went into a file."""
+    for note in notes:
+        say(note)
+    if args.out:
+        say(f"{len(frame)} rows written to {args.out}")
+    if args.json:
+        print(frame.to_json(orient="records", date_format="iso"))
+    elif not args.out:
+        print(frame.to_csv(index=False), end="")
+
+
+def backtest(args: argparse.Namespace) -> None:
+    """Judge a saved model on later rows."""
+    from forecast.experiment.files import writable, write_tables
+    from forecast.experiment.saved import backtest_file
+
+    split = split_of(args)
+    directory = writable(args.out) if args.out else None
+    scores, board = backtest_file(args.model, args.data, split)
+    if directory:
+        write_tables(scores, board, directory)
+    print(to_json(_board(board)) if args.json else board.to_text(width()))
+
+
+def say(text: str) -> None:
+    """Tell the person, not the pipe."""
+    print(text, file=sys.stderr)
+
+
+def to_json(value: object) -> str:
+    """For machines."""
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+def width() -> int:
+    """Columns of the terminal; a table is never squeezed below 100."""
+    return max(100, shutil.get_terminal_size((140, 24)).columns)

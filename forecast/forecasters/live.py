@@ -1,0 +1,300 @@
+"""Live: a streamed network that goes on after training, one step for every new row."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import pandas as pd
+
+from forecast.data.calendar import Calendar
+from forecast.data.forecast import Forecast
+from forecast.data.panel import Origins, Panel
+from forecast.data.rows import day
+from forecast.data.schema import Schema
+from forecast.errors import DataError, SettingsError, did_you_mean
+from forecast.forecasters.admission import (
+    known_ahead,
+    last_time,
+    named,
+    require_live,
+    require_order,
+    require_static,
+    turns,
+)
+from forecast.forecasters.carried import Carried
+from forecast.forecasters.cold import Cold
+from forecast.forecasters.live_rows import Arrival, RowReader, of_frame, of_panel
+
+if TYPE_CHECKING:
+    from forecast.forecasters.recurrent import Recurrent
+
+SHOWN = 20
+STAMP = np.dtype("M8[us]")
+NewRows = Mapping[str, Any] | Sequence[Mapping[str, Any]] | Panel | pd.DataFrame
+
+
+class Live:
+    """A fitted, streamed `Recurrent` that carries the state of every series: a new row costs one step.
+
+    Made by `Recurrent.live`, or read back by `load_live`. What it says after some rows is what the model's `predict`
+    says of a panel that ends with them. Series are read up to their last row with a target.
+
+    Args:
+        model: fitted with `feed=Streamed()`; it may be fitted again later without changing this.
+        panel: what has happened so far; read once.
+
+    Example:
+        >>> from forecast.forecasters.recurrent import Recurrent
+        >>> from forecast.training.fit import Training
+        >>> from forecast.windows.feeds import Streamed
+        >>> from forecast.windows.window import Window
+        >>> hours = np.arange("2024-01-01", "2024-01-09", dtype="M8[h]")
+        >>> panel = Panel.from_arrays(np.sin(np.arange(192.0)), hours, schema=Schema("time", ("load",)))
+        >>> model = Recurrent(Window(24, 3), hidden_size=4, feed=Streamed(), training=Training(epochs=1))
+        >>> live = model.fit(panel).live(panel)
+        >>> live.update({"time": "2024-01-09 00:00", "load": 0.5})
+        ()
+        >>> live.forecast()
+        Forecast(1 origins, 3 steps, targets ['load'], mean)
+        >>> live.forecast(horizon=1).times.tolist()
+        [[datetime.datetime(2024, 1, 9, 1, 0)]]
+    """
+
+    def __init__(self, model: Recurrent, panel: Panel) -> None:
+        require_live(model)
+        panel.require_channels(model.schema or panel.schema)
+        ends = panel.ends()
+        self._begin(model, panel.schema, panel.calendar, last_time(panel, ends), panel.series)
+        scale = self.scale.of(panel, self.window.context)
+        known = np.array([name in self._trained for name in panel.series], dtype=bool)
+        warm = known | (ends >= np.maximum(self.window.context, panel.begun() + 1))
+        self.static = panel.static.tolist()
+        for place in range(len(panel.series)):
+            self.set_scale(place, scale.center[place], scale.spread[place])
+        self.carried.read(panel, scale, np.where(warm, ends, 0))
+        for place in np.flatnonzero(~warm).tolist():
+            first = panel.offsets[place]
+            self.cold[place] = Cold.of(panel, slice(first, first + ends[place]))
+
+    @classmethod
+    def resumed(
+        cls, model: Recurrent, schema: Schema, calendar: Calendar, until: np.datetime64, series: Sequence[str]
+    ) -> Self:
+        """One that has read nothing yet, for `load_live` to fill."""
+        live = cls.__new__(cls)
+        live._begin(model, schema, calendar, until, series)
+        return live
+
+    def _begin(
+        self, model: Recurrent, schema: Schema, calendar: Calendar, until: np.datetime64, series: Sequence[str]
+    ) -> None:
+        network, scale = require_live(model)
+        self.model = copy.copy(model)
+        self.model.network = copy.deepcopy(network).cpu().eval().requires_grad_(False)
+        self.scale, self.schema, self.calendar, self.window = scale, schema, calendar, model.window
+        self.until, self.names = until, tuple(series)
+        self.place = {name: place for place, name in enumerate(self.names)}
+        self._trained = {name: place for place, name in enumerate(scale.series)}
+        self.static: list[list[float]] = [[]] * len(self.names)
+        self.cold: dict[int, Cold] = {}
+        self.carried = Carried(self.model.network, schema.layout.channels, model.cycles, len(self.names))
+        alone = self.names[0] if schema.series is None and len(self.names) == 1 else None
+        self.reader = RowReader(schema, alone)
+        self._ahead = np.arange(1, self.window.horizon + 1) * calendar.step
+
+    @property
+    def series(self) -> tuple[str, ...]:
+        """Names of all series, those that do not forecast yet included."""
+        return self.names
+
+    @property
+    def ready(self) -> tuple[str, ...]:
+        """Names of the series that have rows enough to forecast."""
+        return tuple(name for place, name in enumerate(self.names) if self._ready(place))
+
+    @property
+    def last(self) -> dict[str, np.datetime64]:
+        """Time of the last row of each series that has any."""
+        found = {name: self._last(name) for name in self.names}
+        return {name: np.datetime64(time, "us") for name, time in found.items() if time is not None}
+
+    def __repr__(self) -> str:
+        ready = len(self.ready)
+        until = f", up to {day(max(self.last.values()))}" if self.last else ""
+        cold = f", {len(self.names) - ready} more not ready" if ready < len(self.names) else ""
+        return (
+            f"Live({self.model.architecture.cell}, {ready} series{cold}{until}, targets {list(self.schema.targets)}, "
+            f"horizon {self.window.horizon})"
+        )
+
+    def update(self, rows: NewRows) -> tuple[str, ...]:
+        """Absorb new rows: all of them, or none where something is wrong with one.
+
+        Args:
+            rows: one mapping from column to value, several, a panel or a frame. A mapping counts even if it holds no
+                target; of a table every series is read up to its last row with a target. Cells that are None, NaN or
+                not there are missing: the value before stands in, and it does not count in the running scale.
+
+        Returns:
+            What should be known: series that start cold, states that had to be renewed. Nothing, mostly.
+
+        Raises:
+            DataError: rows that are not later than the last one of their series, cells that are no numbers, unknown
+                columns, a new series without its static covariates.
+        """
+        arrivals = self._arrivals(rows)
+        require_order(arrivals, self._last)
+        require_static(arrivals, self.schema.static, self._static)
+        said: list[str] = []
+        for turn in (arrivals,) if len(arrivals) == 1 else turns(arrivals):
+            said += self._absorb(turn)
+        places = [self.place[series] for series in dict.fromkeys(arrival.series for arrival in arrivals)]
+        return tuple(said + [self._waits(place) for place in places if not self._ready(place)])
+
+    def _arrivals(self, rows: NewRows) -> list[Arrival]:
+        if type(rows) is dict:  # most of all
+            return [self.reader(rows)]
+        if isinstance(rows, pd.DataFrame):
+            rows = of_frame(rows, self.schema)
+        if isinstance(rows, Panel):
+            rows.require_channels(self.schema)
+            return of_panel(rows, self.reader.alone if len(rows.series) == 1 else None)
+        return [self.reader(rows)] if isinstance(rows, Mapping) else self.reader.many(rows)
+
+    def _last(self, series: str) -> int | None:
+        """Microseconds of the last row of a series, if there is one."""
+        place = self.place.get(series)
+        if place is None:
+            return None
+        if place in self.cold:
+            return self.cold[place].times[-1] if self.cold[place].times else None
+        return self.carried.tracks[place].time if self.carried.tracks[place].rows else None
+
+    def _static(self, series: str) -> dict[str, float] | None:
+        place = self.place.get(series)
+        return None if place is None else dict(zip(self.schema.static, self.static[place], strict=True))
+
+    def _absorb(self, turn: Sequence[Arrival]) -> list[str]:
+        """Read one row of each of some series; says whose state was renewed and who is not cold any more."""
+        said, places, times, values = [], [], [], []
+        for arrival in turn:
+            place = self.place.get(arrival.series)
+            if place is None:
+                place = self._add(arrival)
+            if place in self.cold:
+                said += self._keep(place, arrival)
+            else:
+                places.append(place)
+                times.append(arrival.time)
+                values.append(arrival.values)
+        for broken in self.carried.take(places, times, values) if places else ():
+            said.append(f"{named(self.names[broken])}: its state was not finite any more, so it begins anew")
+        return said
+
+    def _add(self, arrival: Arrival) -> int:
+        """Make room for a series that was not there; one that was there in training has its scale."""
+        place, name = len(self.names), arrival.series
+        self.names += (name,)
+        self.place[name] = place
+        self.static.append([arrival.static[column] for column in self.schema.static])
+        self.carried.grow()
+        if name in self._trained:
+            row = self._trained[name]
+            self.set_scale(place, self.scale.center[row], self.scale.spread[row])
+        else:
+            self.cold[place] = Cold()
+        return place
+
+    def set_scale(self, place: int, center: np.ndarray, spread: np.ndarray) -> None:
+        """Fix the scale of a series, its static covariates included."""
+        track = self.carried.tracks[place]
+        track.center, track.width = center.tolist(), spread.tolist()
+        track.static = ((self.static[place] - self.scale.static_center) / self.scale.static_spread).tolist()
+
+    def _keep(self, place: int, arrival: Arrival) -> list[str]:
+        """Keep a row of a cold series; when its scale can be fixed, read all that was kept."""
+        cold, name = self.cold[place], self.names[place]
+        cold.add(arrival)
+        if cold.waits(self.window.context, self.schema.targets):
+            return []
+        panel = cold.panel(name, self.schema)
+        scale = self.scale.of(panel, self.window.context)
+        self.set_scale(place, scale.center[0], scale.spread[0])
+        del self.cold[place]
+        for time, row in zip(cold.times, cold.values, strict=True):
+            self.carried.take([place], [time], [row])
+        return [f"{named(name)} has {len(cold.times)} rows now and forecasts"]
+
+    def _ready(self, place: int) -> bool:
+        return self.carried.tracks[place].rows >= self.window.context
+
+    def _waits(self, place: int) -> str:
+        """What a series that does not forecast yet is waiting for."""
+        rows, context = self.carried.tracks[place].rows, self.window.context
+        few = f"has few rows so far: it forecasts after {context} rows ({rows} so far)"
+        cold = self.cold[place].waits(context, self.schema.targets) if place in self.cold else few
+        return f"{named(self.names[place])} {cold}"
+
+    def forecast(
+        self,
+        horizon: int | None = None,
+        series: str | Sequence[str] | None = None,
+        future: Mapping[str, np.ndarray] | None = None,
+    ) -> Forecast:
+        """What comes after the last row of each series; `origins.step` is the number of rows read.
+
+        Args:
+            horizon: steps ahead, at most the window's; None takes those.
+            series: one name or several; None takes all that are ready.
+            future: known-ahead covariates of each series, [window's horizon, future covariate] in their own units and
+                in the order of the schema; needed where the schema has any.
+
+        Raises:
+            DataError: a series that is not ready or not known, none that is ready, known-ahead values that lack.
+            SettingsError: a horizon beyond the window's.
+        """
+        most = self.window.horizon
+        steps = most if horizon is None else horizon
+        if steps is not most and (not isinstance(steps, int | np.integer) or not 1 <= steps <= most):
+            raise SettingsError(f"horizon={steps!r}: a whole number from 1 to {most}, which the model was trained for")
+        chosen = self._chosen(series)
+        known = known_ahead(self.schema, most, [self.names[place] for place in chosen], future)
+        values = self.carried.answer(chosen, known)[:, :steps]
+        stamps = np.array([self.carried.tracks[place].time for place in chosen], dtype=np.int64)
+        last = stamps.view(STAMP)
+        fixed = self.calendar.kind in ("step", "unknown")  # quicker in plain integers
+        ahead = (stamps[:, None] + self._ahead[:steps]).view(STAMP) if fixed else self.calendar.after(last, int(steps))
+        origins = Origins(np.array(chosen), np.array([self.carried.tracks[place].rows for place in chosen]))
+        return Forecast(origins, values, self.model.head.levels, self.schema.targets, self.names, last, ahead)
+
+    def _chosen(self, series: str | Sequence[str] | None) -> list[int]:
+        """Places of the series to forecast."""
+        if series is None:
+            chosen = [place for place in range(len(self.names)) if self._ready(place)]
+            if not chosen:
+                waiting = [self._waits(place) for place in range(len(self.names))][:SHOWN]
+                raise DataError("forecast", ["no series is ready yet", *waiting])
+            return chosen
+        wanted = (series,) if isinstance(series, str) else series
+        for name in wanted:
+            if name not in self.place:
+                raise DataError("forecast", [f"no series {name!r}{did_you_mean(name, self.names)}"])
+        chosen = [self.place[name] for name in wanted]
+        problems = [self._waits(place) for place in chosen if not self._ready(place)]
+        if problems or not chosen:
+            raise DataError("forecast", problems[:SHOWN] or ["no series was named"])
+        return chosen
+
+    def save(self, directory: str | Path) -> Path:
+        """Write the model and all that is carried into a directory; `load_live` reads it back and goes on.
+
+        Raises:
+            SettingsError: the directory cannot be written, or the model cannot be saved.
+        """
+        from forecast.forecasters.live_files import save_live
+
+        return save_live(self, directory)

@@ -1,0 +1,25 @@
+"""The committed recipes can be read, and say what each part adds."""
+
+from pathlib import Path
+
+import pytest
+
+from forecast.experiment.settings import read_experiment
+from forecast.forecasters.recurrent import Recurrent
+from forecast.windows.feeds import Streamed
+
+RECIPES = sorted((Path(__file__).resolve().parents[2] / "experiments").glob("*.toml"))
+
+
+def test_there_are_recipes():
+    assert {"etth1-96", "etth1-24", "ettm1-96", "jena-weather-96"} <= {path.stem for path in RECIPES}
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_a_recipe_has_the_skip_alone_the_state_alone_and_both(path):
+    experiment = read_experiment(path)
+    models = {name: experiment.make(name) for name in ("skip-alone", "state-alone", "both")}
+    assert all(isinstance(model, Recurrent) and isinstance(model.feed, Streamed) for model in models.values())
+    built = {name: (model.architecture.cell != "none", model.architecture.skip) for name, model in models.items()}
+    assert built == {"skip-alone": (False, True), "state-alone": (True, False), "both": (True, True)}
+    assert experiment.training.validation > 0

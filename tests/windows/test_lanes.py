@@ -1,0 +1,114 @@
+"""Lanes: a pass reads series in order, asks every origin once, and wastes no turn it could spare."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from passes import epochs, one_pass, paces, panel_of, panels, readings, seeds, streams, windows, worlds
+
+from forecast.data.panel import Origins
+from forecast.windows.lanes import lay_out, segments
+from forecast.windows.stream import Pace, Stream
+from forecast.windows.window import Window
+
+
+@given(panels(), windows, paces, worlds, seeds, epochs)
+@settings(max_examples=60, deadline=None)
+def test_every_lane_reads_contiguous_slices_of_one_series_each(panel, window, pace, world, seed, epoch):
+    for stream in streams(panel, window, pace, world, seed):
+        for read in readings(one_pass(stream, epoch)):
+            if not read.asked:  # an idle lane is renewed every turn
+                assert read.turns == 1
+                continue
+            first, stop = panel.offsets[read.series], panel.offsets[read.series + 1]
+            assert read.begin == first <= read.rows[0]
+            assert read.asked[-1] < stop
+            assert read.rows == list(range(read.rows[0], read.rows[0] + len(read.rows)))
+            assert read.asked[-1] in read.rows[-pace.chunk :], "the last turn of a segment asks nothing"
+            before = panel.values[read.rows[0] : read.asked[-1] + 1]
+            step = read.rows[0] - first
+            whole = panel.values[first:stop]
+            assert np.array_equal(before, whole[step : step + len(before)], equal_nan=True)
+
+
+@given(panels(), windows, paces, worlds, seeds, epochs)
+@settings(max_examples=60, deadline=None)
+def test_every_origin_is_asked_exactly_once_a_pass_over_all_lanes_and_processes(
+    panel, window, pace, world, seed, epoch
+):
+    asked = [
+        row
+        for stream in streams(panel, window, pace, world, seed)
+        for read in readings(one_pass(stream, epoch))
+        for row in read.asked
+    ]
+    origins = window.origins(panel)
+    assert sorted(asked) == (panel.offsets[origins.series] + origins.step - 1).tolist()
+
+
+@given(panels(), windows, paces, worlds, seeds, epochs)
+@settings(max_examples=60, deadline=None)
+def test_a_segment_is_burnt_in_before_its_first_origin_as_far_as_its_series_reaches(
+    panel, window, pace, world, seed, epoch
+):
+    for stream in streams(panel, window, pace, world, seed):
+        for read in readings(one_pass(stream, epoch)):
+            if read.asked:
+                ahead, reach = read.asked[0] - read.rows[0], read.asked[0] - read.begin
+                wanted = min(pace.burn_in, reach)
+                drawn = 0 if seed is None else pace.chunk - 1
+                assert wanted - drawn <= ahead <= min(reach, wanted + drawn)
+
+
+@given(panels(), windows, st.integers(1, 9))
+@settings(max_examples=60, deadline=None)
+def test_segments_part_the_origins_and_begin_and_end_with_one(panel, window, lanes):
+    origins = window.origins(panel)
+    parts = segments(panel, origins, lanes)
+    rows = panel.offsets[origins.series] + origins.step - 1
+    inside = [rows[(rows >= a) & (rows < b)] for a, b in zip(parts.first, parts.stop, strict=True)]
+    assert np.array_equal(np.concatenate([*inside, np.zeros(0, dtype=np.int64)]), rows)
+    assert all(each[0] == a and each[-1] == b - 1 for each, a, b in zip(inside, parts.first, parts.stop, strict=True))
+    assert np.array_equal(parts.begin, panel.offsets[parts.series])
+
+
+def test_as_many_series_as_lanes_are_not_cut_and_one_long_series_is_cut_evenly():
+    equal = panel_of([40] * 4)
+    assert len(segments(equal, Window(4, 2).origins(equal), 4)) == 4
+    lonely = panel_of([200])
+    parts = segments(lonely, Window(4, 2).origins(lonely), 8)
+    lengths = parts.stop - parts.first
+    assert len(parts) == 8
+    assert lengths.max() - lengths.min() <= 1
+
+
+def test_a_series_much_longer_than_the_others_is_cut_and_the_lanes_have_equally_much_to_read():
+    panel = panel_of([300, 30, 30])
+    parts = segments(panel, Window(4, 2).origins(panel), 4)
+    assert np.bincount(parts.series).tolist() == [3, 1, 1]
+    turns = lay_out(parts, 4, 10, 0, None)
+    assert (turns.segment >= 0).mean() > 0.7
+
+
+def test_many_short_series_fill_few_lanes_to_the_brim():
+    panel = panel_of([20] * 50)
+    turns = lay_out(segments(panel, Window(4, 2).origins(panel), 5), 5, 15, 0, np.random.default_rng(0))
+    assert turns.row.shape == (10, 5)
+    assert (turns.segment >= 0).all()
+    assert turns.fresh.all()
+
+
+def test_gaps_between_origins_that_no_lane_needs_are_not_read():
+    panel = panel_of([100])
+    origins = Origins(np.zeros(2, dtype=np.int64), np.array([10, 90]))
+    parts = segments(panel, origins, 2)
+    assert parts.first.tolist() == [9, 89]
+    assert parts.stop.tolist() == [10, 90]
+
+
+def test_no_origins_are_no_turns():
+    panel = panel_of([10])
+    nothing = Origins(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
+    parts = segments(panel, nothing, 3)
+    assert len(parts) == 0
+    assert lay_out(parts, 3, 4, 2, None).row.shape == (0, 3)
+    assert list(Stream(panel, nothing, 2, Pace(3, 4, 2))) == []
