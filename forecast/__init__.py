@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from forecast.evaluation.metrics import bias, direction, mae, mase, relmae, rmse, rmsse, smape
     from forecast.forecasters.artifact import load, save
     from forecast.forecasters.linear import Linear
-    from forecast.forecasters.live import Live
-    from forecast.forecasters.live_files import load_live
+    from forecast.forecasters.live.files import load_live
+    from forecast.forecasters.live.forecaster import Live
     from forecast.forecasters.naive import Drift, Mean, Naive, SeasonalNaive
     from forecast.forecasters.recurrent import Recurrent
     from forecast.forecasters.tabular import Tabular
@@ -51,8 +51,8 @@ _ROOMS = {
     "evaluation.metrics": ("bias", "direction", "mae", "mase", "relmae", "rmse", "rmsse", "smape"),
     "forecasters.artifact": ("load", "save"),
     "forecasters.linear": ("Linear",),
-    "forecasters.live": ("Live",),
-    "forecasters.live_files": ("load_live",),
+    "forecasters.live.forecaster": ("Live",),
+    "forecasters.live.files": ("load_live",),
     "forecasters.naive": ("Drift", "Mean", "Naive", "SeasonalNaive"),
     "forecasters.recurrent": ("Recurrent",),
     "forecasters.tabular": ("Tabular",),

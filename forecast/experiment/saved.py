@@ -24,9 +24,9 @@ from forecast.experiment.files import write_frame
 from forecast.experiment.reach import complete, ends, too_short
 from forecast.experiment.settings import Split
 from forecast.forecasters.artifact import Saved, load, require_savable, save
-from forecast.forecasters.live import Live
-from forecast.forecasters.live_files import STATE, load_live
-from forecast.forecasters.live_rows import known_after, new_rows
+from forecast.forecasters.live.files import STATE, load_live
+from forecast.forecasters.live.forecaster import Live
+from forecast.forecasters.live.rows import known_after, new_rows
 from forecast.forecasters.naive import Naive
 from forecast.forecasters.recurrent import Recurrent
 from forecast.training.fit import Training

@@ -11,7 +11,7 @@ from forecast.data.panel import Origins, Panel
 from forecast.data.scale import Scale
 from forecast.data.schema import Schema
 from forecast.errors import NotFittedError
-from forecast.forecasters.live import Live
+from forecast.forecasters.live.forecaster import Live
 from forecast.nets.cells import CellFactory
 from forecast.nets.heads import Head, Point
 from forecast.nets.network import Architecture, Channels, Network, Sizes

@@ -20,8 +20,8 @@ from forecast.data.forecast import Forecast
 from forecast.data.panel import Panel
 from forecast.data.schema import Schema
 from forecast.errors import DataError, NotFittedError, SettingsError
-from forecast.forecasters.live import Live
-from forecast.forecasters.live_files import STATE, load_live
+from forecast.forecasters.live.files import STATE, load_live
+from forecast.forecasters.live.forecaster import Live
 from forecast.forecasters.recurrent import Recurrent
 from forecast.nets.cells import gru
 from forecast.testing.panels import sample_panel, spread

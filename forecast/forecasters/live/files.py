@@ -15,8 +15,8 @@ from safetensors.numpy import save as dump
 from forecast.data.calendar import Calendar
 from forecast.errors import DataError, SettingsError
 from forecast.forecasters.artifact import Loaded, load, replace_file, save_fitted
-from forecast.forecasters.cold import Cold
-from forecast.forecasters.live import Live
+from forecast.forecasters.live.cold import Cold
+from forecast.forecasters.live.forecaster import Live
 from forecast.forecasters.recurrent import Recurrent
 from forecast.nets.cells import CellFactory
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from forecast.data.panel import Panel
 from forecast.data.schema import Schema
-from forecast.forecasters.live_rows import Arrival
+from forecast.forecasters.live.rows import Arrival
 
 
 @dataclass

@@ -12,7 +12,7 @@ from forecast.data.rows import day
 from forecast.data.scale import Scale
 from forecast.data.schema import Schema
 from forecast.errors import DataError, NotFittedError, SettingsError
-from forecast.forecasters.live_rows import SOURCE, Arrival
+from forecast.forecasters.live.rows import SOURCE, Arrival
 from forecast.nets.network import Network
 from forecast.windows.feeds import Streamed
 

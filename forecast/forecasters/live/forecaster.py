@@ -16,7 +16,7 @@ from forecast.data.panel import Origins, Panel
 from forecast.data.rows import day
 from forecast.data.schema import Schema
 from forecast.errors import DataError, SettingsError, did_you_mean
-from forecast.forecasters.admission import (
+from forecast.forecasters.live.admission import (
     known_ahead,
     last_time,
     named,
@@ -25,9 +25,9 @@ from forecast.forecasters.admission import (
     require_static,
     turns,
 )
-from forecast.forecasters.carried import Carried
-from forecast.forecasters.cold import Cold
-from forecast.forecasters.live_rows import Arrival, RowReader, of_frame, of_panel
+from forecast.forecasters.live.carried import Carried
+from forecast.forecasters.live.cold import Cold
+from forecast.forecasters.live.rows import Arrival, RowReader, of_frame, of_panel
 
 if TYPE_CHECKING:
     from forecast.forecasters.recurrent import Recurrent
@@ -295,6 +295,6 @@ class Live:
         Raises:
             SettingsError: the directory cannot be written, or the model cannot be saved.
         """
-        from forecast.forecasters.live_files import save_live
+        from forecast.forecasters.live.files import save_live
 
         return save_live(self, directory)

@@ -1,0 +1,1 @@
+"""Live: a fitted stream goes on, one step for every new row."""
