@@ -1,7 +1,7 @@
 # `make demo` shows what this is, `make test` proves it, `make check` is what a change has to pass.
 BIN := .venv/bin
 DEMO := $(BIN)/forecast compare seattle-weather --target temp_max --out runs/demo
-SOURCES := forecast tests
+SOURCES := forecast tests experiments
 BENCHMARKS := experiments/benchmarks/$(or $(BENCH),*).py
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 

@@ -1,4 +1,4 @@
-"""The usual protocol of the long-horizon data sets: all channels, standardised by the training rows, every test window."""
+"""The usual protocol of the long-horizon data: all channels, standardised by the training rows, every test window."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PROTOCOLS = {
 
 
 def standard_panel(name: str) -> tuple[Panel, Protocol]:
-    """The data set with every channel a target, standardised; ends the program with a reason where the file is absent."""
+    """The data set with every channel a target, standardised; ends the program with a reason where the file is not."""
     protocol = PROTOCOLS[name]
     folder = Path(os.environ.get("FORECAST_DATA") or "../shared/data")
     path = folder / protocol.file

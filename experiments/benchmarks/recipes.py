@@ -2,9 +2,10 @@
 
     python experiments/benchmarks/recipes.py [NAME ...] [--seeds N]
 
-NAME is a file of experiments/ without its ending: etth1-96, etth1-24, ettm1-96, jena-weather-96. Each has the rows
-"skip-alone", "state-alone" and "both". Standardised MSE / MAE over every validation and test window, all channels; seconds
-are CPU seconds of the fit on one thread. The settings were chosen on validation rows; test rows chose nothing.
+NAME is a file of experiments/ without its ending: etth1-96, etth1-24, ettm1-96, jena-weather-96. Each has the
+rows "skip-alone", "state-alone" and "both". Standardised MSE / MAE over every validation and test window, all
+channels; seconds are CPU seconds of the fit on one thread. The settings were chosen on validation rows; test rows
+chose nothing.
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ def run(name: str, seeds: int) -> None:
             test = errors(model, panel, protocol.test, protocol.end)
             weights = getattr(model, "parameters", 0)
             print(
-                f"  {contestant:12s} seed {seed}  validation {held[0]:.4f} / {held[1]:.4f}  test {test[0]:.4f} / {test[1]:.4f}"
-                f"  {seconds:6.1f} s  {weights:,} weights",
+                f"  {contestant:12s} seed {seed}  validation {held[0]:.4f} / {held[1]:.4f}  "
+                f"test {test[0]:.4f} / {test[1]:.4f}  {seconds:6.1f} s  {weights:,} weights",
                 flush=True,
             )
 

@@ -20,6 +20,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -88,7 +89,6 @@ def time_to_error(panel: Panel, epochs: int, out: Path) -> None:
     print(
         "(a) no skip, ETTh1-96: best validation MSE, after seconds | first as good as the windowed best, after seconds"
     )
-    window = fc.Window(CONTEXT, HORIZON, stride=24)  # a quick fit; what is timed asks every origin
     for cell in ("gru", "lstm"):
         windowed, streamed = (
             next(c for c in curves if c.name == f"{cell}, {kind}") for kind in ("windowed", "streamed")
@@ -149,13 +149,12 @@ def one_pass(panel: Panel, protocol) -> None:
             fc.Recurrent(window, cell, HIDDEN, feed=feed, training=fc.Training(epochs=1)).fit(known)
             for feed in (fc.Windowed(), fc.Streamed(8, 24))
         )
-        read, once = alternating(
-            [lambda: windowed.predict(panel, origins), lambda: streamed.predict(panel, origins)], 5
-        )
+        read, once = alternating([partial(each.predict, panel, origins) for each in (windowed, streamed)], 5)
         streamed.rest = None
-        (whole,) = alternating([lambda: streamed.predict(panel, origins)], 3)
+        (whole,) = alternating([partial(streamed.predict, panel, origins)], 3)
         print(
-            f"(b) {cell}: {len(steps):,} origins x {HORIZON} steps x 7 channels: re-reading {CONTEXT} rows each {read:.2f} s"
+            f"(b) {cell}: {len(steps):,} origins x {HORIZON} steps x 7 channels: "
+            f"re-reading {CONTEXT} rows each {read:.2f} s"
         )
         print(
             f"    one pass from where the fit ended {once:.3f} s, {read / once:.1f}x; from row 0 {whole:.3f} s, "
@@ -178,8 +177,9 @@ def training_rate(panel: Panel) -> None:
         times = alternating([step for step, _ in rates], rounds=60)
         per_second = [origins / seconds for (_, origins), seconds in zip(rates, times, strict=True)]
         print(
-            f"(c) {cell}: a step of 32 windows {1e3 * times[0]:.1f} ms, {per_second[0]:,.0f} origins/s; a step of "
-            f"32 lanes x 96 {1e3 * times[1]:.1f} ms, {per_second[1]:,.0f} origins/s, {per_second[1] / per_second[0]:.0f}x"
+            f"(c) {cell}: a step of 32 windows {1e3 * times[0]:.1f} ms, {per_second[0]:,.0f} origins/s; "
+            f"a step of 32 lanes x 96 {1e3 * times[1]:.1f} ms, {per_second[1]:,.0f} origins/s, "
+            f"{per_second[1] / per_second[0]:.0f}x"
         )
 
 
@@ -255,9 +255,20 @@ def live(panel: Panel, updates: int) -> None:
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
         p50, p99 = np.quantile(taken, [0.5, 0.99]) * 1e3
         print(
-            f"(d) {cell}: update + forecast p50 {p50:.3f} ms, p99 {p99:.3f} ms; peak memory grew by {grown / 1024:.1f} MB "
-            f"over {updates:,} updates"
+            f"(d) {cell}: update + forecast p50 {p50:.3f} ms, p99 {p99:.3f} ms (a hundred small numpy additions: "
+            f"{pace_of_machine():.3f} ms); peak memory grew by {grown / 1024:.1f} MB over {updates:,} updates"
         )
+
+
+def pace_of_machine() -> float:
+    """Milliseconds of a hundred additions of 64 float32: what the machine asks for small calls at this moment."""
+    small, sums = np.ones(HIDDEN, np.float32), []
+    for _ in range(200):
+        started = time.perf_counter()
+        for _ in range(100):
+            np.add(small, small)
+        sums.append(time.perf_counter() - started)
+    return 1e3 * statistics.median(sums)
 
 
 def main() -> None:
