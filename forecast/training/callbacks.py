@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,6 +110,23 @@ class BestEpoch(Callback):
             return len(self.history)
         module.load_state_dict(self.best[2])
         return self.best[1]
+
+
+class Watch(Callback):
+    """Lets somebody look at every epoch and end the fit.
+
+    Args:
+        best: has noted the epoch before.
+        watch: True ends the fit after this epoch.
+    """
+
+    def __init__(self, best: BestEpoch, watch: Callable[[Epoch], bool]) -> None:
+        self.best, self.watch = best, watch
+        self.ended = False
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.ended = self.watch(self.best.history[-1])
+        trainer.should_stop = trainer.should_stop or self.ended
 
 
 class EpochBar(Callback):

@@ -6,7 +6,7 @@ import logging
 import math
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,7 +18,7 @@ from pytorch_lightning.callbacks import Callback, EarlyStopping
 
 from forecast.errors import SettingsError, did_you_mean
 from forecast.training.allocator import keep_freed_memory, steady_threads
-from forecast.training.callbacks import BestEpoch, Epoch, EpochBar, FiniteLoss
+from forecast.training.callbacks import BestEpoch, Epoch, EpochBar, FiniteLoss, Watch
 from forecast.training.datamodule import DataModule
 from forecast.training.module import RecurrentModule, Schedule
 
@@ -104,13 +104,20 @@ class History:
     stopped: str
 
 
-def fit(module: RecurrentModule, data: DataModule, training: Training, progress: bool = False) -> History:
+def fit(
+    module: RecurrentModule,
+    data: DataModule,
+    training: Training,
+    progress: bool = False,
+    watch: Callable[[Epoch], bool] | None = None,
+) -> History:
     """Train in place and leave the weights of the best validation epoch.
 
     Nothing is written to disk and no logger is made; use your own Trainer for that.
 
     Args:
         progress: show a bar with the remaining time on stderr.
+        watch: called after every epoch; True ends the fit. For fits in this process.
 
     Raises:
         TrainingError: no windows, or a loss that is not finite.
@@ -124,12 +131,16 @@ def fit(module: RecurrentModule, data: DataModule, training: Training, progress:
     if len(data.split.validation):
         stopping = EarlyStopping("val_loss", patience=training.patience, check_finite=False)
         callbacks.append(stopping)
+    watching = None if watch is None else Watch(best, watch)
+    callbacks += [] if watching is None else [watching]
     if progress:
         callbacks.append(EpochBar(training.epochs))
     started = time.monotonic()
     with quiet(), steady_threads(data.batch_rows * module.network.cell.hidden_size):
         _trainer(training, callbacks, stopping is not None).fit(module, datamodule=data)
-    return History(tuple(best.history), best.restore(module), _reason(training, stopping, time.monotonic() - started))
+    seconds = time.monotonic() - started
+    reason = "whoever watched it" if watching and watching.ended else _reason(training, stopping, seconds)
+    return History(tuple(best.history), best.restore(module), reason)
 
 
 def _trainer(training: Training, callbacks: list[Callback], validate: bool) -> pl.Trainer:
