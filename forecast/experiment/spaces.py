@@ -155,7 +155,7 @@ def _choice(entry: object, where: str) -> Choice:
 
 def _entry(choice: Choice) -> object:
     if isinstance(choice, Range):
-        return {name: value for name, value in asdict(choice).items() if value not in (None, False)}
+        return {name: value for name, value in asdict(choice).items() if value is not None and value is not False}
     return list(choice) if isinstance(choice, tuple) else choice
 
 

@@ -40,8 +40,8 @@ def run(job: Job, workers: int, slots: Slots) -> None:
             left = DEATHS if len(slots.finished()) > before else left - 1
             if not left:
                 raise ForecastError(
-                    f"worker processes ended {DEATHS} times without finishing a trial; was there enough memory for "
-                    f"{workers} of them? ({error})"
+                    f"worker processes were killed {DEATHS} times before any finished a trial; was there memory for "
+                    f"{workers} of them? What was finished is kept: the same call goes on"
                 ) from error
 
 

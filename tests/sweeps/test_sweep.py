@@ -173,8 +173,8 @@ def test_hopeless_networks_are_given_up_and_epochs_are_saved(pruner):
         Training(epochs=4),
         {"learning_rate": Range(1e-6, 3e-2, log=True), "hidden_size": 4, "skip": False, "batch_size": 64},
     )
-    pruned = sweep(space, panel(), SINCE, trials=10, search=Search(pruner=pruner))
-    whole = sweep(space, panel(), SINCE, trials=10, search=Search(pruner="none"))
+    pruned = sweep(space, panel(), SINCE, trials=16, search=Search(pruner=pruner))
+    whole = sweep(space, panel(), SINCE, trials=16, search=Search(pruner="none"))
     counts = trials_frame(pruned)["state"].value_counts()
     assert counts["pruned"] >= 2
     assert trials_frame(pruned)["epochs"].sum() < 0.9 * trials_frame(whole)["epochs"].sum()
