@@ -167,6 +167,8 @@ class RecurrentModule(pl.LightningModule):
         if isinstance(loader, LOADERS) and state is not None:
             over = state["position"] >= self.trainer.num_training_batches  # a pass may be cut short by the Trainer
             loader.load_state_dict(state | {"position": len(loader)} if over else state)
+        if self.trainer.global_rank:  # or dropout would leave out the same units in every part of a batch
+            torch.manual_seed(torch.initial_seed() + self.trainer.global_rank)
 
     def on_train_batch_start(self, batch: Batch | Chunk, batch_idx: int) -> None:
         self._learnt = self._learnt or not _idle(batch)  # here, since the optimizer calls training_step, not vice versa

@@ -1,4 +1,4 @@
-"""Batches of a windowed feed: every origin once, the same batches on any number of processes, and where a pass stands."""
+"""Batches of a windowed feed: every origin once, the same on any number of processes, and where a pass stands."""
 
 import numpy as np
 import pytest
