@@ -67,7 +67,7 @@ class Training:
         for name in ("epochs", "patience", "devices", "num_nodes"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-                raise SettingsError(f"{name}={value!r}: a whole number, at least 1")
+                raise SettingsError(f"{name}={value!r}: at least 1, and a whole number")
         if not (0 < self.learning_rate < math.inf and 0 <= self.clip < math.inf):
             raise SettingsError("learning_rate lies above 0, clip at or above 0")
         if not 0 <= self.weight_decay < math.inf:
