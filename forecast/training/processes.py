@@ -117,18 +117,22 @@ class Ending(Callback):
                 yield
                 self.value = json.loads(self.file.read_text())
             except ProcessRaisedException as error:
-                ours = raised(str(error))
-                raise error if ours is None else ours from None
+                found = raised(str(error))
+                if found is None and "by peer" not in str(error):
+                    raise
+                raise found or _lost("one lost its connection to another") from None
             except ProcessExitedException as error:
-                raise TrainingError(
-                    f"a process of the fit ended before its time ({error}): is there memory enough for all of them?"
-                ) from None
+                raise _lost(str(error)) from None
             finally:
                 self.file = None
                 for name, value in before.items():
                     os.environ.pop(name, None)
                     if value is not None:
                         os.environ[name] = value
+
+
+def _lost(how: str) -> TrainingError:
+    return TrainingError(f"a process of the fit ended before its time ({how}): is there memory enough for all of them?")
 
 
 def raised(text: str) -> ForecastError | None:
