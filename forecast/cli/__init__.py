@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import tempfile
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 
 from forecast.cli import verbs
 from forecast.cli.flags import WholeWords, add_data, add_outputs, add_search, add_split, add_training, add_window, names
@@ -43,8 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SystemExit as stop:
         return USERS if stop.code else 0
     try:
-        args.verb(args)
-        sys.stdout.flush()
+        with _aside(args):
+            args.verb(args)
+            sys.stdout.flush()
     except ForecastError as error:
         say(f"forecast: {error}")
         return USERS
@@ -59,6 +62,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say("forecast: this is a mistake of ours, please report it with the lines above")
         return OURS
     return 0
+
+
+@contextmanager
+def _aside(args: argparse.Namespace) -> Iterator[None]:
+    """Under torchrun all processes do the same, but only the first prints and writes where it was told."""
+    if not int(os.environ.get("RANK", "0")):
+        yield
+        return
+    with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+        if getattr(args, "out", None):
+            args.out = os.path.join(folder, "out")
+        yield
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from forecast.training.fit import Training
 
 SECONDS, EPOCHS = 120.0, 30
+STRATEGIES = ("auto", "ddp", "ddp_spawn", "ddp_fork", "ddp_notebook")  # here too, so that --help loads no torch
+PRECISIONS = ("32-true", "64-true", "bf16-mixed", "16-mixed")
 
 
 class WholeWords(argparse.HelpFormatter):
@@ -93,6 +95,10 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--seed", type=int, default=0, metavar="N", help="of all randomness (default: 0)")
     group.add_argument("--device", choices=("auto", "cpu", "gpu"), default="auto", help="default: auto")
+    group.add_argument("--devices", type=int, default=1, metavar="N", help="processes, one a device (default: 1)")
+    group.add_argument("--num-nodes", type=int, default=1, metavar="N", help="machines, under torchrun or SLURM")
+    group.add_argument("--strategy", choices=STRATEGIES, default="auto", help="how processes start (default: auto)")
+    group.add_argument("--precision", choices=PRECISIONS, default="32-true", help="mixed ones need a GPU")
 
 
 def add_outputs(parser: argparse.ArgumentParser, default: str | None, text: str) -> None:
@@ -119,7 +125,16 @@ def training_of(args: argparse.Namespace) -> Training:
     """The training that was asked for; raises SettingsError where the device is not there."""
     from forecast.training.fit import Training
 
-    training = Training(epochs=args.epochs, seconds=args.max_seconds, device=args.device, seed=args.seed)
+    training = Training(
+        epochs=args.epochs,
+        seconds=args.max_seconds,
+        seed=args.seed,
+        device=args.device,
+        devices=args.devices,
+        num_nodes=args.num_nodes,
+        strategy=args.strategy,
+        precision=args.precision,
+    )
     training.accelerator()
     return training
 
@@ -127,6 +142,7 @@ def training_of(args: argparse.Namespace) -> Training:
 def require_alone(args: argparse.Namespace) -> None:
     """Refuse flags beside a settings file that would say again, or otherwise, what stands in it."""
     usual = {"epochs": EPOCHS, "max_seconds": SECONDS, "seed": 0, "device": "auto", "stride": 1, "baseline": "naive"}
+    usual |= {"devices": 1, "num_nodes": 1, "strategy": STRATEGIES[0], "precision": PRECISIONS[0]}
     of_table = ("target", "time", "series", "past", "future", "context", "horizon", "season", "since", "test_rows")
     for name in (*of_table, *usual):
         value = getattr(args, name, None)

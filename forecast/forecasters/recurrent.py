@@ -103,7 +103,8 @@ class Recurrent:
         data = DataModule(
             panel, self.window, self.feed, validation=training.validation, seed=training.seed, calendar=self.calendar
         )
-        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        # CUDA is not woken up for its random numbers: processes could not be forked then.
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count() if torch.cuda.is_initialized() else 0)):
             torch.manual_seed(training.seed)
             network = Network(self.architecture, data.sizes, self.head)
             module = RecurrentModule(network, training.learning_rate, training.weight_decay, training.schedule)

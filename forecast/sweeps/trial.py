@@ -73,7 +73,7 @@ class Reports:
         """A fold begins."""
         self.best = math.inf
         self.kind = "error"
-        if isinstance(forecaster, Recurrent) and forecaster.training.devices == 1:
+        if isinstance(forecaster, Recurrent) and forecaster.training.processes == 1:
             self.kind = f"validation loss of {forecaster.head}"
             forecaster.watch = self.epoch
 
