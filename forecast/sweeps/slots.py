@@ -84,9 +84,10 @@ class Slots:
                 self.give_up(trial, GONE)
         trials = self.trials()
         again = {trial.user_attrs.get(RETRY) for trial in trials}
-        study = self.study()
-        for trial in trials:
-            if is_lost(trial) and trial.number not in again:
+        lost = [trial for trial in trials if is_lost(trial) and trial.number not in again]
+        if lost:
+            study = self.study()
+            for trial in lost:
                 parameters = trial.system_attrs.get("fixed_params", {}) | trial.params
                 tries = trial.user_attrs.get("tries", 1) + (trial.user_attrs[LOST] != STOPPED)
                 study.enqueue_trial(parameters, {RETRY: trial.number, SLOT: slot(trial), "tries": tries})

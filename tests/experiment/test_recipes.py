@@ -8,7 +8,8 @@ from forecast.experiment.settings import read_experiment
 from forecast.forecasters.recurrent import Recurrent
 from forecast.windows.feeds import Streamed
 
-RECIPES = sorted((Path(__file__).resolve().parents[2] / "experiments").glob("*.toml"))
+FOLDER = Path(__file__).resolve().parents[2] / "experiments"
+RECIPES = [path for path in sorted(FOLDER.glob("*.toml")) if not path.stem.startswith("sweep-")]
 
 
 def test_there_are_recipes():
