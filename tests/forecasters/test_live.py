@@ -277,14 +277,41 @@ def test_none_nan_and_absent_are_missing(model: Recurrent, panel: Panel):
         np.testing.assert_array_equal(said[0], other)
 
 
-def test_a_state_that_breaks_is_renewed_and_said_to_be(live: Live, panel: Panel):
-    others = live.forecast(series=["late", "short"]).values
-    said = live.update(next_row(panel, y0=1e80))
-    assert said == ("series 'long': its state was not finite any more, so it begins anew",)
-    for days in range(2, 40):
-        live.update(next_row(panel, days=days))
+def test_a_cell_beyond_every_measure_counts_as_missing_and_is_said_to(model: Recurrent, panel: Panel, live: Live):
+    others, gap = live.forecast(series=["late", "short"]).values, model.live(panel)
+    gap.update(next_row(panel, y0=None))
+    for sentinel in (1e20, -3.4e38, 1e60, 1e99):
+        other = model.live(panel)
+        said = other.update(next_row(panel, y0=sentinel))
+        assert said == ("series 'long': 'y0' is more than 1e+15 standard deviations away and counts as missing",)
+        np.testing.assert_array_equal(other.forecast().values, gap.forecast().values)
+        np.testing.assert_array_equal(other.forecast(series=["late", "short"]).values, others)
+        assert other.update(next_row(panel, days=2, y0=None)) == ()  # nor does it stand in for what is missing next
+    said = live.update([next_row(panel, x0=1e60), next_row(panel, days=2, y0=1e60, y1=1e60)])
+    assert [sentence.split(" is ")[0] for sentence in said] == ["series 'long': 'x0'", "series 'long': 'y0' and 'y1'"]
+
+
+def exploding(panel: Panel) -> Recurrent:
+    """A rectified network whose state doubles with every step."""
+    model = fitted(panel, cell="rnn-relu")
+    with torch.no_grad():
+        model.network.cell.layer.weight_hh_l0.copy_(2 * torch.eye(6))
+        model.network.cell.layer.bias_ih_l0.fill_(1e30)
+    return model
+
+
+@pytest.mark.filterwarnings("ignore:a state was not finite:RuntimeWarning", "ignore:overflow encountered")
+def test_a_state_that_is_not_finite_begins_anew_live_as_in_a_batch(panel: Panel, tmp_path: Path):
+    model = exploding(panel)
+    live, said = model.live(panel.until(panel.lengths - 60)), []
     assert np.isfinite(live.forecast().values).all()
-    np.testing.assert_array_equal(live.forecast(series=["late", "short"]).values, others)
+    for row in rows_of(panel, panel.lengths - 60):
+        said += live.update(row)
+    assert "series 'long': its state was not finite any more, so it begins anew" in said
+    expected = model.predict(panel).values
+    np.testing.assert_allclose(live.forecast().values, expected, rtol=1e-5)
+    live.save(tmp_path)
+    np.testing.assert_array_equal(load_live(tmp_path).forecast().values, live.forecast().values)
 
 
 def test_horizons_may_be_shorter_and_never_longer(live: Live):

@@ -14,6 +14,7 @@ from forecast.data.calendar import Calendar
 from forecast.data.forecast import Forecast
 from forecast.data.panel import Origins, Panel
 from forecast.data.rows import day
+from forecast.data.scale import LIMIT
 from forecast.data.schema import Schema
 from forecast.errors import DataError, SettingsError, did_you_mean
 from forecast.forecasters.live.admission import (
@@ -140,7 +141,8 @@ class Live:
                 not there are missing: the value before stands in, and it does not count in the running scale.
 
         Returns:
-            What should be known: series that start cold, states that had to be renewed. Nothing, mostly.
+            What should be known: series that start cold, cells beyond every measure that count as missing, states
+            that had to be renewed. Nothing, mostly.
 
         Raises:
             DataError: rows that are not later than the last one of their series, cells that are no numbers, unknown
@@ -191,9 +193,17 @@ class Live:
                 places.append(place)
                 times.append(arrival.time)
                 values.append(arrival.values)
-        for broken in self.carried.take(places, times, values) if places else ():
-            said.append(f"{named(self.names[broken])}: its state was not finite any more, so it begins anew")
-        return said
+        return said + [self._said(*news) for news in self.carried.take(places, times, values)] if places else said
+
+    def _said(self, place: int, channels: tuple[int, ...]) -> str:
+        """News of a series in words."""
+        if not channels:
+            return f"{named(self.names[place])}: its state was not finite any more, so it begins anew"
+        columns = " and ".join(repr(self.schema.channels[channel]) for channel in channels)
+        return (
+            f"{named(self.names[place])}: {columns} is more than {LIMIT:.0e} standard deviations away and counts as "
+            "missing"
+        )
 
     def _add(self, arrival: Arrival) -> int:
         """Make room for a series that was not there; one that was there in training has its scale."""
@@ -225,9 +235,10 @@ class Live:
         scale = self.scale.of(panel, self.window.context)
         self.set_scale(place, scale.center[0], scale.spread[0])
         del self.cold[place]
+        said = [f"{named(name)} has {len(cold.times)} rows now and forecasts"]
         for time, row in zip(cold.times, cold.values, strict=True):
-            self.carried.take([place], [time], [row])
-        return [f"{named(name)} has {len(cold.times)} rows now and forecasts"]
+            said += [self._said(*news) for news in self.carried.take([place], [time], [row])]
+        return said
 
     def _ready(self, place: int) -> bool:
         return self.carried.tracks[place].rows >= self.window.context
