@@ -132,7 +132,10 @@ class DataModule(pl.LightningDataModule):
         # Series are cut for the lanes there will be, so that one process with as many lanes reads the same turns.
         world = self._share.world
         pace = self.pace._replace(lanes=-(-self.pace.lanes // world) * world)
-        return self._stream(self.split.training, pace, self.seed)
+        stream = self._stream(self.split.training, pace, self.seed)
+        if self.trainer is not None:  # it may ask for a new one every epoch: passes are counted on
+            stream.load_state_dict({"epoch": self.trainer.current_epoch - 1, "position": len(stream)})
+        return stream
 
     def val_dataloader(self) -> DataLoader[Tensor] | Stream | list:
         """Validation origins; a stream is warmed on the rows before them, one lane a series."""
@@ -141,9 +144,8 @@ class DataModule(pl.LightningDataModule):
             return []
         if isinstance(self.feed, Windowed):
             return self._windows(origins, training=False)
-        lanes = min(len(np.unique(origins.series)), MOST_LANES)
         warm = max(self.pace.burn_in, WARM_UP * self.window.context)
-        return self._stream(origins, Pace(lanes, QUIET_CHUNK, warm))
+        return self._stream(origins, quiet_pace(len(np.unique(origins.series)), warm))
 
     def predict_dataloader(self) -> DataLoader[Tensor] | Stream:
         """Every origin of the panel, in order; a stream reads one series after the other from its first row."""
@@ -162,6 +164,15 @@ class DataModule(pl.LightningDataModule):
         if isinstance(batch, Turn):
             return gather_chunk(self._device_rows, batch, self.window.context, self.window.horizon)
         return gather(self._device_rows, batch, self.window.context, self.window.horizon)
+
+
+def quiet_pace(series: int, warm: int) -> Pace:
+    """A lane for each series, and turns long enough that the first one has a loss behind the rows that warm the state.
+
+    A Trainer may look at one turn only. Where turns are longer than usual lanes are fewer, for the same memory.
+    """
+    chunk = max(QUIET_CHUNK, warm + QUIET_CHUNK // 4)
+    return Pace(min(series, max(1, MOST_LANES * QUIET_CHUNK // chunk)), chunk, warm)
 
 
 def batches(rows: Rows, panel: Panel, origins: Origins, window: Window, size: int) -> list[Tensor]:
