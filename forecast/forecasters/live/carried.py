@@ -72,7 +72,7 @@ class Track:
             row = [0.0 if v != v else v for v in row]
         if max(row) > LIMIT or min(row) < -LIMIT:
             absurd = tuple([place for place, value in enumerate(row) if abs(value) > LIMIT])
-            plain = [math.nan if place in absurd or gap else v for place, (v, gap) in enumerate(zip(values, gaps))]
+            plain = [math.nan if gaps[place] or place in absurd else value for place, value in enumerate(values)]
             return (*self.scaled(plain, targets)[:2], absurd)
         self.last = values
         return row, seen, ()
