@@ -236,6 +236,12 @@ def test_late_and_doubled_rows_are_refused_and_nothing_is_absorbed(live: Live, p
         ({"time": "soon"}, "'soon' is no timestamp; write timestamps like 2024-01-31"),
         ({"time": np.datetime64("NaT")}, "no time"),
         ({"time": 20240131}, "20240131 is no timestamp"),
+        ({"time": pd.Timestamp("0001-01-01", tz="Etc/GMT-2")}, "outside of the years 1 to 9999"),
+        ({"time": np.datetime64("300000-01-01")}, "'time': 300000-01-01 lies outside of the years 1 to 9999"),
+        ({"time": np.datetime64(-5000, "Y")}, "outside of the years 1 to 9999"),
+        ({"time": pd.Timestamp("1600-01-01")}, "the row of 1600-01-01 is late"),
+        ({"y0": 10**400}, "column 'y0': inf is infinite or beyond 1e"),
+        ({"s0": 10**400}, "static column 's0': inf is no usable number"),
         ({"y0": "12"}, "column 'y0': '12' is text; write numbers like 1234.5"),
         ({"y0": [1.0]}, "is no number"),
         ({"x0": np.inf}, "column 'x0': inf is infinite"),
@@ -264,6 +270,28 @@ def test_times_may_come_in_any_of_the_usual_forms(model: Recurrent, panel: Panel
         live = model.live(panel)
         live.update(next_row(panel, time=form))
         assert live.last["long"] == stamp
+
+
+def test_times_far_away_are_times(model: Recurrent, panel: Panel):
+    """Beyond what nanoseconds can count."""
+    for year in ("2500", "9998"):
+        for form in (pd.Timestamp(f"{year}-01-01"), np.datetime64(f"{year}-01-01", "s"), f"{year}-01-01"):
+            live = model.live(panel)
+            live.update(next_row(panel, time=form))
+            assert live.last["long"] == np.datetime64(f"{year}-01-01")
+            assert live.forecast(series="long").times[0, 0] == np.datetime64(f"{year}-01-02")
+
+
+def test_what_is_no_row_and_what_is_no_name_is_refused_in_words(live: Live):
+    for nothing in (None, 5, "abc", [None], [[1, 2]]):
+        with pytest.raises(DataError, match="give mappings from column to value"):
+            live.update(nothing)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="series=3: one name or several"):
+        live.forecast(series=3)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="no series 3; known: long, late, short"):
+        live.forecast(series=[3])  # type: ignore[list-item]
+    some = live.forecast(series=(name for name in ("late", "long")))
+    np.testing.assert_array_equal(some.values, live.forecast(series=["late", "long"]).values)
 
 
 def test_none_nan_and_absent_are_missing(model: Recurrent, panel: Panel):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -253,7 +253,7 @@ class Live:
     def forecast(
         self,
         horizon: int | None = None,
-        series: str | Sequence[str] | None = None,
+        series: str | Iterable[str] | None = None,
         future: Mapping[str, np.ndarray] | None = None,
     ) -> Forecast:
         """What comes after the last row of each series; `origins.step` is the number of rows read.
@@ -282,7 +282,7 @@ class Live:
         origins = Origins(np.array(chosen), np.array([self.carried.tracks[place].rows for place in chosen]))
         return Forecast(origins, values, self.model.head.levels, self.schema.targets, self.names, last, ahead)
 
-    def _chosen(self, series: str | Sequence[str] | None) -> list[int]:
+    def _chosen(self, series: str | Iterable[str] | None) -> list[int]:
         """Places of the series to forecast."""
         if series is None:
             chosen = [place for place in range(len(self.names)) if self._ready(place)]
@@ -290,10 +290,12 @@ class Live:
                 waiting = [self._waits(place) for place in range(len(self.names))][:SHOWN]
                 raise DataError("forecast", ["no series is ready yet", *waiting])
             return chosen
-        wanted = (series,) if isinstance(series, str) else series
+        if not isinstance(series, Iterable):
+            raise DataError("forecast", [f"series={series!r}: one name or several, as text"])
+        wanted = (series,) if isinstance(series, str) else tuple(series)
         for name in wanted:
-            if name not in self.place:
-                raise DataError("forecast", [f"no series {name!r}{did_you_mean(name, self.names)}"])
+            if not isinstance(name, str) or name not in self.place:
+                raise DataError("forecast", [f"no series {name!r}{did_you_mean(str(name), self.names)}"])
         chosen = [self.place[name] for name in wanted]
         problems = [self._waits(place) for place in chosen if not self._ready(place)]
         if problems or not chosen:

@@ -23,6 +23,7 @@ SOURCE = "new rows"
 SHOWN = 20
 EPOCH = datetime.datetime(1970, 1, 1)
 MICROSECOND = datetime.timedelta(microseconds=1)
+YEARS = (datetime.MINYEAR, datetime.MAXYEAR)
 NUMBERS = (int, float, np.integer, np.floating, np.bool_, Decimal)
 
 
@@ -83,6 +84,8 @@ class RowReader:
     def many(self, rows: Iterable[Mapping[str, Any]]) -> list[Arrival]:
         """Read rows; problems of all of them are collected, rows are counted from 0."""
         read, problems = [], []
+        if not isinstance(rows, Iterable):
+            raise DataError(SOURCE, [f"{rows!r} is no row; give mappings from column to value, a panel or a frame"])
         for place, row in enumerate(rows):
             if not isinstance(row, Mapping):
                 raise DataError(SOURCE, [f"row {place} is a {type(row).__name__}; give mappings from column to value"])
@@ -118,7 +121,10 @@ def _number(value: object, name: str) -> float:
     if value is None or value is pd.NA:
         return math.nan
     if isinstance(value, NUMBERS):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:  # of a whole number with hundreds of digits
+            return math.inf
     problem = f"column {name!r}: {value!r} is {'text' if isinstance(value, str) else 'no number'}; {NUMBER_REMEDY}"
     raise DataError(SOURCE, [problem])
 
@@ -139,13 +145,19 @@ def microseconds(time: object, name: str) -> int:
             raise DataError(SOURCE, [f"time column {name!r}: {time!r} is no timestamp; {REMEDY}"]) from error
     if time is None or time is pd.NaT or (isinstance(time, np.datetime64) and np.isnat(time)):
         raise DataError(SOURCE, [f"no time in column {name!r}; every row needs one"])
+    if isinstance(time, pd.Timestamp):  # of any unit; one with an offset in UTC
+        time = time.to_datetime64()
     if isinstance(time, np.datetime64):
+        if not YEARS[0] <= time.astype("M8[Y]").astype(np.int64) + 1970 <= YEARS[1]:
+            raise DataError(SOURCE, [f"time column {name!r}: {time} lies outside of the years 1 to 9999"])
         return int(time.astype("M8[us]").astype(np.int64))
-    if isinstance(time, pd.Timestamp):
-        return time.value // 1000
     if isinstance(time, datetime.datetime):
         if time.tzinfo is not None:
-            time = time.astimezone(datetime.UTC).replace(tzinfo=None)
+            try:
+                time = time.astimezone(datetime.UTC).replace(tzinfo=None)
+            except OverflowError as error:
+                problem = f"time column {name!r}: {time} lies outside of the years 1 to 9999 in UTC"
+                raise DataError(SOURCE, [problem]) from error
         return (time - EPOCH) // MICROSECOND
     if isinstance(time, datetime.date):
         return (datetime.datetime(time.year, time.month, time.day) - EPOCH) // MICROSECOND
