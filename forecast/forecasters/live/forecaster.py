@@ -14,10 +14,10 @@ from forecast.data.calendar import Calendar
 from forecast.data.forecast import Forecast
 from forecast.data.panel import Origins, Panel
 from forecast.data.rows import day
-from forecast.data.scale import LIMIT
 from forecast.data.schema import Schema
-from forecast.errors import DataError, SettingsError, did_you_mean
+from forecast.errors import DataError, SettingsError
 from forecast.forecasters.live.admission import (
+    in_words,
     known_ahead,
     last_time,
     named,
@@ -25,6 +25,7 @@ from forecast.forecasters.live.admission import (
     require_order,
     require_static,
     turns,
+    wanted,
 )
 from forecast.forecasters.live.carried import Carried
 from forecast.forecasters.live.cold import Cold
@@ -47,6 +48,9 @@ class Live:
     Args:
         model: fitted with `feed=Streamed()`; it may be fitted again later without changing this.
         panel: what has happened so far; read once.
+
+    Attributes:
+        written: SHA-256 of the state file that was read from, or written to, a folder.
 
     Example:
         >>> from forecast.forecasters.recurrent import Recurrent
@@ -105,6 +109,7 @@ class Live:
         self.carried = Carried(self.model.network, schema.layout.channels, model.cycles, len(self.names))
         alone = self.names[0] if schema.series is None and len(self.names) == 1 else None
         self.reader = RowReader(schema, alone)
+        self.written: dict[Path, str] = {}
         self._ahead = np.arange(1, self.window.horizon + 1) * calendar.step
 
     @property
@@ -196,14 +201,7 @@ class Live:
         return said + [self._said(*news) for news in self.carried.take(places, times, values)] if places else said
 
     def _said(self, place: int, channels: tuple[int, ...]) -> str:
-        """News of a series in words."""
-        if not channels:
-            return f"{named(self.names[place])}: its state was not finite any more, so it begins anew"
-        columns = " and ".join(repr(self.schema.channels[channel]) for channel in channels)
-        return (
-            f"{named(self.names[place])}: {columns} is more than {LIMIT:.0e} standard deviations away and counts as "
-            "missing"
-        )
+        return in_words(self.names[place], [self.schema.channels[channel] for channel in channels])
 
     def _add(self, arrival: Arrival) -> int:
         """Make room for a series that was not there; one that was there in training has its scale."""
@@ -290,13 +288,7 @@ class Live:
                 waiting = [self._waits(place) for place in range(len(self.names))][:SHOWN]
                 raise DataError("forecast", ["no series is ready yet", *waiting])
             return chosen
-        if not isinstance(series, Iterable):
-            raise DataError("forecast", [f"series={series!r}: one name or several, as text"])
-        wanted = (series,) if isinstance(series, str) else tuple(series)
-        for name in wanted:
-            if not isinstance(name, str) or name not in self.place:
-                raise DataError("forecast", [f"no series {name!r}{did_you_mean(str(name), self.names)}"])
-        chosen = [self.place[name] for name in wanted]
+        chosen = [self.place[name] for name in wanted(series, self.place)]
         problems = [self._waits(place) for place in chosen if not self._ready(place)]
         if problems or not chosen:
             raise DataError("forecast", problems[:SHOWN] or ["no series was named"])
@@ -306,7 +298,8 @@ class Live:
         """Write the model and all that is carried into a directory; `load_live` reads it back and goes on.
 
         Raises:
-            SettingsError: the directory cannot be written, or the model cannot be saved.
+            SettingsError: the directory cannot be written, the model cannot be saved, or another forecaster has saved
+                there since this one was read from there (or saved there), and its rows would be lost.
         """
         from forecast.forecasters.live.files import save_live
 

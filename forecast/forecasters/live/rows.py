@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -24,6 +25,7 @@ SHOWN = 20
 EPOCH = datetime.datetime(1970, 1, 1)
 MICROSECOND = datetime.timedelta(microseconds=1)
 YEARS = (datetime.MINYEAR, datetime.MAXYEAR)
+FAR = "lies outside of the years 1 to 9999"
 NUMBERS = (int, float, np.integer, np.floating, np.bool_, Decimal)
 
 
@@ -149,19 +151,21 @@ def microseconds(time: object, name: str) -> int:
         time = time.to_datetime64()
     if isinstance(time, np.datetime64):
         if not YEARS[0] <= time.astype("M8[Y]").astype(np.int64) + 1970 <= YEARS[1]:
-            raise DataError(SOURCE, [f"time column {name!r}: {time} lies outside of the years 1 to 9999"])
+            raise DataError(SOURCE, [f"time column {name!r}: {time} {FAR}"])
         return int(time.astype("M8[us]").astype(np.int64))
-    if isinstance(time, datetime.datetime):
-        if time.tzinfo is not None:
-            try:
-                time = time.astimezone(datetime.UTC).replace(tzinfo=None)
-            except OverflowError as error:
-                problem = f"time column {name!r}: {time} lies outside of the years 1 to 9999 in UTC"
-                raise DataError(SOURCE, [problem]) from error
-        return (time - EPOCH) // MICROSECOND
     if isinstance(time, datetime.date):
-        return (datetime.datetime(time.year, time.month, time.day) - EPOCH) // MICROSECOND
+        return (_plain(time, name) - EPOCH) // MICROSECOND
     raise DataError(SOURCE, [f"time column {name!r}: {time!r} is no timestamp; {REMEDY}"])
+
+
+def _plain(time: datetime.date, name: str) -> datetime.datetime:
+    """A day as its first moment, a time with an offset in UTC."""
+    if not isinstance(time, datetime.datetime):
+        return datetime.datetime(time.year, time.month, time.day)
+    try:
+        return time if time.tzinfo is None else time.astimezone(datetime.UTC).replace(tzinfo=None)
+    except OverflowError as error:
+        raise DataError(SOURCE, [f"time column {name!r}: {time} {FAR}"]) from error
 
 
 def new_rows(path: str, schema: Schema) -> Panel:
@@ -188,7 +192,8 @@ def _lenient(table: Table, schema: Schema) -> Panel:
     problems = [problem for problem in found.problems if problem not in still.problems]
     if problems:
         raise DataError(table.source, problems)
-    return panel_of(found.rows, found.values, found.static, found.schema, found.report)
+    panel = panel_of(found.rows, found.values, found.static, found.schema, ())
+    return replace(panel, report=found.report)  # the calendar of some rows is no news: the model has one
 
 
 def of_panel(panel: Panel, alone: str | None) -> list[Arrival]:
