@@ -68,7 +68,7 @@ def sample_panel(
         days,
         (end - begin).tolist(),
         ["long", "late", "short"],
-        Schema(time="time", series="series", **names),
+        Schema("time", names["targets"], "series", names["past"], names["future"], names["static"]),
         static=random.normal(size=(3, static)),
     )
 

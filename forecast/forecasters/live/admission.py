@@ -12,6 +12,7 @@ from forecast.data.rows import day
 from forecast.data.scale import LIMIT, Scale
 from forecast.data.schema import Schema
 from forecast.errors import DataError, NotFittedError, SettingsError, did_you_mean
+from forecast.forecasters.live.carried import News
 from forecast.forecasters.live.rows import SOURCE, Arrival
 from forecast.nets.network import Network
 from forecast.windows.feeds import Streamed
@@ -28,12 +29,15 @@ def named(series: str) -> str:
     return f"series {series!r}" if series else "the series"
 
 
-def in_words(series: str, columns: Sequence[str]) -> str:
-    """What came of a row: columns whose cell counts as missing; none: the state begins anew."""
-    if not columns:
-        return f"{named(series)}: its state was not finite any more, so it begins anew"
-    which = " and ".join(map(repr, columns))
-    return f"{named(series)}: {which} is more than {LIMIT:.0e} standard deviations away and counts as missing"
+def in_words(news: Sequence[News], series: Sequence[str], channels: Sequence[str]) -> list[str]:
+    """What came of rows: cells that count as missing, states that begin anew."""
+    said = []
+    for place, cells in news:
+        which = " and ".join(repr(channels[cell]) for cell in cells)
+        what = f"{which} is more than {LIMIT:.0e} standard deviations away and counts as missing"
+        renewed = "its state was not finite any more, so it begins anew"
+        said.append(f"{named(series[place])}: {what if cells else renewed}")
+    return said
 
 
 def wanted(series: str | Iterable[str], known: Mapping[str, int]) -> tuple[str, ...]:

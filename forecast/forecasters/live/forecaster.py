@@ -49,9 +49,6 @@ class Live:
         model: fitted with `feed=Streamed()`; it may be fitted again later without changing this.
         panel: what has happened so far; read once.
 
-    Attributes:
-        written: SHA-256 of the state file that was read from, or written to, a folder.
-
     Example:
         >>> from forecast.forecasters.recurrent import Recurrent
         >>> from forecast.training.fit import Training
@@ -109,7 +106,7 @@ class Live:
         self.carried = Carried(self.model.network, schema.layout.channels, model.cycles, len(self.names))
         alone = self.names[0] if schema.series is None and len(self.names) == 1 else None
         self.reader = RowReader(schema, alone)
-        self.written: dict[Path, str] = {}
+        self.written: dict[Path, str] = {}  # SHA-256 of the state that was read from, or written to, a folder
         self._ahead = np.arange(1, self.window.horizon + 1) * calendar.step
 
     @property
@@ -175,11 +172,9 @@ class Live:
     def _last(self, series: str) -> int | None:
         """Microseconds of the last row of a series, if there is one."""
         place = self.place.get(series)
-        if place is None:
-            return None
         if place in self.cold:
             return self.cold[place].times[-1] if self.cold[place].times else None
-        return self.carried.tracks[place].time if self.carried.tracks[place].rows else None
+        return None if place is None or not self.carried.tracks[place].rows else self.carried.tracks[place].time
 
     def _static(self, series: str) -> dict[str, float] | None:
         place = self.place.get(series)
@@ -198,10 +193,8 @@ class Live:
                 places.append(place)
                 times.append(arrival.time)
                 values.append(arrival.values)
-        return said + [self._said(*news) for news in self.carried.take(places, times, values)] if places else said
-
-    def _said(self, place: int, channels: tuple[int, ...]) -> str:
-        return in_words(self.names[place], [self.schema.channels[channel] for channel in channels])
+        news = self.carried.take(places, times, values) if places else []
+        return said + in_words(news, self.names, self.schema.channels) if news else said
 
     def _add(self, arrival: Arrival) -> int:
         """Make room for a series that was not there; one that was there in training has its scale."""
@@ -235,7 +228,7 @@ class Live:
         del self.cold[place]
         said = [f"{named(name)} has {len(cold.times)} rows now and forecasts"]
         for time, row in zip(cold.times, cold.values, strict=True):
-            said += [self._said(*news) for news in self.carried.take([place], [time], [row])]
+            said += in_words(self.carried.take([place], [time], [row]), self.names, self.schema.channels)
         return said
 
     def _ready(self, place: int) -> bool:
