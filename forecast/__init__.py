@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from forecast.evaluation.backtest import backtest
     from forecast.evaluation.leaderboard import leaderboard
     from forecast.evaluation.metrics import bias, direction, mae, mase, relmae, rmse, rmsse, smape
+    from forecast.experiment.spaces import Range, network_space, tabular_space
     from forecast.forecasters.artifact import load, save
     from forecast.forecasters.linear import Linear
     from forecast.forecasters.live.files import load_live
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from forecast.nets.heads import Point
     from forecast.nets.network import Architecture, Network, Sizes
     from forecast.plotting import plot, plot_scores, plot_steps
+    from forecast.sweeps.reading import best_trial, importances, trials_frame
+    from forecast.sweeps.search import Search
+    from forecast.sweeps.sweep import sweep
     from forecast.training.datamodule import DataModule
     from forecast.training.fit import Training
     from forecast.training.module import RecurrentModule
@@ -56,6 +60,10 @@ _ROOMS = {
     "forecasters.naive": ("Drift", "Mean", "Naive", "SeasonalNaive"),
     "forecasters.recurrent": ("Recurrent",),
     "forecasters.tabular": ("Tabular",),
+    "experiment.spaces": ("Range", "network_space", "tabular_space"),
+    "sweeps.reading": ("best_trial", "importances", "trials_frame"),
+    "sweeps.search": ("Search",),
+    "sweeps.sweep": ("sweep",),
     "nets.heads": ("Point",),
     "nets.network": ("Architecture", "Network", "Sizes"),
     "plotting": ("plot", "plot_scores", "plot_steps"),

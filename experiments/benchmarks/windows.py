@@ -39,6 +39,7 @@ from forecast.training.allocator import keep_freed_memory
 from forecast.training.datamodule import DataModule
 from forecast.training.fit import Training, fit
 from forecast.training.module import RecurrentModule
+from forecast.windows.batches import Batches
 from forecast.windows.feeds import Windowed
 from forecast.windows.gather import gather, index_of, scaled_rows
 from forecast.windows.window import Window
@@ -97,16 +98,16 @@ def epoch_ms(what: str) -> float:
     rows = scaled_rows(panel, Scale.fit(panel))
     ours = what == "feed"
     table = rows.values.numpy() if what == "arrays" else rows.values
-    loader: DataLoader = DataLoader(PerSample(table, origins.step), batch_size=256, shuffle=True)
+    loader: DataLoader | Batches = DataLoader(PerSample(table, origins.step), batch_size=256, shuffle=True)
     if ours:
         keep_freed_memory()  # as fit does
-        loader = Windowed(256).loader(index_of(panel, origins), training=True)
+        loader = Batches(index_of(panel, origins), 256, seed=0)
 
     def once() -> float:
         begin = time.process_time()
         for batch in loader:
             if ours:
-                gather(rows, batch, CONTEXT, HORIZON)
+                gather(rows, batch.index, CONTEXT, HORIZON)
         return (time.process_time() - begin) / len(loader) * 1e3
 
     return min(once() for _ in range(15))

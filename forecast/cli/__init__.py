@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import tempfile
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 
 from forecast.cli import verbs
-from forecast.cli.flags import WholeWords, add_data, add_outputs, add_split, add_training, add_window, names
+from forecast.cli.flags import WholeWords, add_data, add_outputs, add_search, add_split, add_training, add_window, names
 from forecast.cli.verbs import say
 from forecast.errors import ForecastError
 
@@ -27,6 +29,7 @@ examples:
   forecast fit prices.csv --target close --model gru-stateful --horizon 5 --out model
   forecast predict model all_prices.csv --out forecast.csv
   forecast update model new_prices.csv
+  forecast sweep prices.csv --target close --horizon 5 --trials 40 --workers 2 --out runs/sweep
   forecast run runs/prices/settings.toml --set forecasters.gru.hidden_size=128
 
 embedded data sets: seattle-weather, stocks (pip install 'forecast-recurrent[demo]')
@@ -42,8 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SystemExit as stop:
         return USERS if stop.code else 0
     try:
-        args.verb(args)
-        sys.stdout.flush()
+        with _aside(args):
+            args.verb(args)
+            sys.stdout.flush()
     except ForecastError as error:
         say(f"forecast: {error}")
         return USERS
@@ -58,6 +62,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say("forecast: this is a mistake of ours, please report it with the lines above")
         return OURS
     return 0
+
+
+@contextmanager
+def _aside(args: argparse.Namespace) -> Iterator[None]:
+    """Under torchrun all processes do the same, but only the first prints and writes where it was told."""
+    if not int(os.environ.get("RANK", "0")):
+        yield
+        return
+    with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+        if getattr(args, "out", None):
+            args.out = os.path.join(folder, "out")
+        yield
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -85,14 +101,29 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("settings", metavar="SETTINGS.toml")
     run.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change one setting; repeatable")
     add_outputs(run, "forecast-run", "folder for tables, settings and plots (default: forecast-run)")
+    _sweep(known)
     _verbs_of_models(known)
     return parser
+
+
+def _sweep(known: argparse._SubParsersAction) -> None:
+    text = "look for better settings before the test span, then judge the winner on it; goes on where it was stopped"
+    sweep = _verb(known, "sweep", verbs.sweep, text)
+    add_data(sweep, "a CSV file, an embedded name, or a settings file (.toml) with [sweep] and [space]")
+    add_window(sweep)
+    add_split(sweep)
+    add_search(sweep)
+    sweep.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="change a settings file's value"
+    )
+    add_training(sweep)
+    add_outputs(sweep, "forecast-sweep", "folder for the study, tables and plots (default: forecast-sweep)")
 
 
 def _verbs_of_models(known: argparse._SubParsersAction) -> None:
     """Verbs that write a model, or read one that was written."""
     fit = _verb(known, "fit", verbs.fit, "train one forecaster on a whole file and save it")
-    add_data(fit)
+    add_data(fit, "a CSV file, an embedded name, or a settings file (.toml) whose contestant --model names")
     add_window(fit)
     kinds = "rnn, lstm, gru (each also as NAME-stateful, which `update` needs), linear or a rule (default: gru)"
     fit.add_argument("--model", default="gru", metavar="NAME", help=kinds)

@@ -6,12 +6,16 @@ import argparse
 import textwrap
 from typing import TYPE_CHECKING
 
+from forecast.errors import SettingsError
+
 if TYPE_CHECKING:
     from forecast.data.schema import Schema
     from forecast.experiment.settings import Split
     from forecast.training.fit import Training
 
-SECONDS = 120.0
+SECONDS, EPOCHS = 120.0, 30
+STRATEGIES = ("auto", "ddp", "ddp_spawn", "ddp_fork", "ddp_notebook")  # here too, so that --help loads no torch
+PRECISIONS = ("32-true", "64-true", "bf16-mixed", "16-mixed")
 
 
 class WholeWords(argparse.HelpFormatter):
@@ -21,10 +25,10 @@ class WholeWords(argparse.HelpFormatter):
         return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False, break_long_words=False)
 
 
-def add_data(parser: argparse.ArgumentParser) -> None:
+def add_data(parser: argparse.ArgumentParser, text: str = "a CSV file (also .gz, .zip), or an embedded name") -> None:
     """The table and the roles of its columns."""
     group = parser.add_argument_group("data")
-    group.add_argument("data", metavar="DATA", help="a CSV file (also .gz, .zip), or an embedded name")
+    group.add_argument("data", metavar="DATA", help=text)
     group.add_argument("--target", type=names, default=(), metavar="COL[,COL]", help="columns to forecast")
     group.add_argument("--time", metavar="COL", help="column of the timestamps (default: found)")
     group.add_argument("--series", metavar="COL", help="column that names the series of a long table")
@@ -50,10 +54,38 @@ def add_split(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--baseline", default="naive", metavar="NAME", help="whom to beat (default: naive)")
 
 
+def add_search(parser: argparse.ArgumentParser) -> None:
+    """What is searched, how, where it is kept and who does it; what is not given is the settings file's, or usual."""
+    group = parser.add_argument_group("search")
+    text = "recurrent (default), ridge, knn, forest, boosting or mlp"
+    group.add_argument("--model", metavar="NAME", help=f"kind of model: {text}")
+    group.add_argument("--trials", type=int, metavar="N", help="to be finished in all (default: 40)")
+    text = "an error of the leaderboard (default: mae), or several goals, such as mae,parameters"
+    group.add_argument("--metric", type=names, metavar="NAME[,NAME]", help=text)
+    group.add_argument("--folds", type=int, metavar="N", help="validation folds before the test (default: 2)")
+    group.add_argument("--pruner", metavar="NAME", help="rivals (default), asha, hyperband or none")
+    group.add_argument("--sampler", metavar="NAME", help="tpe (default) or random")
+    group.add_argument("--limit", type=float, metavar="SECONDS", help="begin no trial after this time")
+    group.add_argument("--workers", type=int, metavar="N", help="processes (default: 1)")
+    text = "a SQLite file, journal:FILE, or postgresql+psycopg://... for many machines (default: OUT/study.db)"
+    group.add_argument("--storage", metavar="PLACE", help=text)
+    group.add_argument("--name", metavar="NAME", help="of the study in its storage (default: sweep)")
+
+
+def search_of(args: argparse.Namespace) -> dict[str, object]:
+    """Entries of the table [sweep] that were asked for."""
+    metric = args.metric and (args.metric[0] if len(args.metric) == 1 else list(args.metric))
+    asked = {name: getattr(args, name) for name in ("model", "trials", "folds", "pruner", "sampler", "workers")}
+    asked |= {"metric": metric, "seconds": args.limit, "storage": args.storage, "name": args.name}
+    return {name: value for name, value in asked.items() if value is not None}
+
+
 def add_training(parser: argparse.ArgumentParser) -> None:
     """How long networks train, and on what."""
     group = parser.add_argument_group("training of networks")
-    group.add_argument("--epochs", type=int, default=30, metavar="N", help="passes over the data at most (default: 30)")
+    group.add_argument(
+        "--epochs", type=int, default=EPOCHS, metavar="N", help=f"passes over the data at most (default: {EPOCHS})"
+    )
     group.add_argument(
         "--max-seconds",
         type=float,
@@ -63,6 +95,10 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--seed", type=int, default=0, metavar="N", help="of all randomness (default: 0)")
     group.add_argument("--device", choices=("auto", "cpu", "gpu"), default="auto", help="default: auto")
+    group.add_argument("--devices", type=int, default=1, metavar="N", help="processes, one a device (default: 1)")
+    group.add_argument("--num-nodes", type=int, default=1, metavar="N", help="machines, under torchrun or SLURM")
+    group.add_argument("--strategy", choices=STRATEGIES, default="auto", help="how processes start (default: auto)")
+    group.add_argument("--precision", choices=PRECISIONS, default="32-true", help="mixed ones need a GPU")
 
 
 def add_outputs(parser: argparse.ArgumentParser, default: str | None, text: str) -> None:
@@ -89,9 +125,30 @@ def training_of(args: argparse.Namespace) -> Training:
     """The training that was asked for; raises SettingsError where the device is not there."""
     from forecast.training.fit import Training
 
-    training = Training(epochs=args.epochs, seconds=args.max_seconds, device=args.device, seed=args.seed)
+    training = Training(
+        epochs=args.epochs,
+        seconds=args.max_seconds,
+        seed=args.seed,
+        device=args.device,
+        devices=args.devices,
+        num_nodes=args.num_nodes,
+        strategy=args.strategy,
+        precision=args.precision,
+    )
     training.accelerator()
     return training
+
+
+def require_alone(args: argparse.Namespace) -> None:
+    """Refuse flags beside a settings file that would say again, or otherwise, what stands in it."""
+    usual = {"epochs": EPOCHS, "max_seconds": SECONDS, "seed": 0, "device": "auto", "stride": 1, "baseline": "naive"}
+    usual |= {"devices": 1, "num_nodes": 1, "strategy": STRATEGIES[0], "precision": PRECISIONS[0]}
+    of_table = ("target", "time", "series", "past", "future", "context", "horizon", "season", "since", "test_rows")
+    for name in (*of_table, *usual):
+        value = getattr(args, name, None)
+        if value not in (None, (), usual.get(name)):
+            flag = "--" + name.replace("_", "-")
+            raise SettingsError(f"{flag}: {args.data} is a settings file and says so itself; change it there")
 
 
 def names(text: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from forecast.cli.flags import schema_of, split_of, training_of
+from forecast.cli.flags import require_alone, schema_of, search_of, split_of, training_of
 from forecast.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from forecast.data.panel import Panel
     from forecast.evaluation.leaderboard import Leaderboard
     from forecast.experiment.settings import Experiment
+
+
+SETTINGS = ".toml"
 
 
 def describe(args: argparse.Namespace) -> None:
@@ -55,6 +58,50 @@ def run(args: argparse.Namespace) -> None:
     _judge(*opened(experiment), directory, args.json)
 
 
+def sweep(args: argparse.Namespace) -> None:
+    """Search, and judge the winner."""
+    from forecast.experiment.cards import in_words
+    from forecast.experiment.files import writable, write
+    from forecast.experiment.sweep import swept
+    from forecast.experiment.sweep_files import write_sweep
+
+    experiment, panel = _sought(args)
+    directory = writable(args.out)
+    say("\n".join([in_words(experiment.data, panel), *(f"  {line}" for line in panel.report)]))
+    directory.mkdir(parents=True, exist_ok=True)
+    found = swept(experiment, panel, str(directory / "study.db"), progress=True)
+    files = [*write(found.outcome, directory), *write_sweep(found, directory)]
+    if args.json:
+        trials = {"trials": json.loads(found.trials.to_json(orient="records")), "notes": list(found.notes)}
+        print(to_json(_board(found.outcome.board) | trials | {"files": [str(file) for file in files]}))
+        return
+    print(found.outcome.board.to_text(width()))
+    for note in (*found.notes, *found.outcome.notes):
+        print(note)
+    print(f"\nwritten to {directory}: {', '.join(str(file.relative_to(directory)) for file in files)}")
+
+
+def _sought(args: argparse.Namespace) -> tuple[Experiment, Panel]:
+    """The experiment of a sweep: a settings file's, or one completed from flags."""
+    from dataclasses import replace
+
+    from forecast.experiment.compare import opened, plan
+    from forecast.experiment.settings import read_experiment
+    from forecast.experiment.sweep_tables import SweepPlan, read_sweep
+
+    asked = search_of(args)
+    if args.data.endswith(SETTINGS):
+        require_alone(args)
+        experiment, panel = opened(read_experiment(args.data, args.set))
+        known = (experiment.sweep or SweepPlan()).to_tables()
+        return replace(experiment, sweep=read_sweep(known["sweep"] | asked, known["space"])), panel
+    schema, split, training = schema_of(args), split_of(args), training_of(args)
+    window = {"context": args.context, "horizon": args.horizon}
+    sought = read_sweep(asked, {})
+    experiment, panel = plan(args.data, schema, **window, split=split, models=(split.baseline,), training=training)
+    return replace(experiment, sweep=sought), panel
+
+
 def _judge(experiment: Experiment, panel: Panel, directory: Path, as_json: bool) -> None:
     from forecast.experiment import compare
     from forecast.experiment.cards import in_words
@@ -81,14 +128,18 @@ def fit(args: argparse.Namespace) -> None:
     """Train one forecaster and save it."""
     from forecast.experiment.cards import in_words
     from forecast.experiment.files import writable
-    from forecast.experiment.saved import fit_and_save
+    from forecast.experiment.saved import fit_and_save, fit_contestant
 
     schema, training, window = schema_of(args), training_of(args), (args.context, args.horizon, args.season)
-    directory = writable(args.out)
-    model, panel = fit_and_save(args.data, schema, args.model, window, training, directory)
+    directory, data = writable(args.out), args.data
+    if data.endswith(SETTINGS):
+        require_alone(args)
+        model, panel, data = fit_contestant(data, args.model, directory)
+    else:
+        model, panel = fit_and_save(data, schema, args.model, window, training, directory)
     verb = "update" if (directory / "live.safetensors").exists() else "predict"
     summary = {"model": args.model, "out": str(directory), "parameters": model.parameters, "rows": len(panel.times)}
-    text = f"{args.model} fitted on {in_words(args.data, panel)}\nsaved to {directory}; now: forecast {verb}"
+    text = f"{args.model} fitted on {in_words(data, panel)}\nsaved to {directory}; now: forecast {verb}"
     print(to_json(summary) if args.json else f"{text} {directory} NEW_ROWS.csv")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
 from forecast.data.forecast import Forecaster
@@ -66,16 +66,20 @@ class TabularSettings:
     Args:
         regressor: "ridge", "knn", "forest", "boosting" or "mlp".
         windows: most training windows; None takes the preset's.
+        context: steps it sees; None takes the window's.
+        options: of the regressor, by scikit-learn's names; they replace the preset's.
     """
 
     regressor: str = "ridge"
     windows: int | None = None
+    context: int | None = None
+    options: Mapping[str, float | str | bool] = field(default_factory=dict)
 
     def make(self, window: Window, training: Training) -> Forecaster:
         """The forecaster; scikit-learn is loaded only here."""
         from forecast.forecasters.tabular import Tabular
 
-        return Tabular(window, self.regressor, self.windows, seed=training.seed)
+        return Tabular(seen_by(window, self.context), self.regressor, self.windows, None, training.seed, self.options)
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,8 @@ class RecurrentSettings:
         lanes: of a streamed feed.
         chunk: of a streamed feed; None takes its default.
         burn_in: of a streamed feed.
+        context: steps it sees; None takes the window's.
+        learning_rate: None takes the training's; so do `clip` and `epochs`.
     """
 
     cell: str = "gru"
@@ -106,6 +112,10 @@ class RecurrentSettings:
     burn_in: int | None = None
     time_constant: float | None = None
     calendar: bool | None = None
+    context: int | None = None
+    learning_rate: float | None = None
+    clip: float | None = None
+    epochs: int | None = None
 
     def __post_init__(self) -> None:
         foreign = ("lanes", "chunk", "burn_in") if self.feed == "windowed" else ("batch_size",)
@@ -115,8 +125,10 @@ class RecurrentSettings:
 
     def make(self, window: Window, training: Training) -> Forecaster:
         """The forecaster."""
+        own = {name: getattr(self, name) for name in ("learning_rate", "clip", "epochs")}
+        training = replace(training, **{name: value for name, value in own.items() if value is not None})
         return Recurrent(
-            window,
+            seen_by(window, self.context),
             self.cell,
             self.hidden_size,
             self.layers,
@@ -136,6 +148,11 @@ class RecurrentSettings:
             return Windowed() if self.batch_size is None else Windowed(self.batch_size)
         feed = Streamed(self.lanes, burn_in=self.burn_in)
         return feed if self.chunk is None else replace(feed, chunk=self.chunk)
+
+
+def seen_by(window: Window, context: int | None) -> Window:
+    """The window, with a contestant's own context where it has one."""
+    return window if context is None else replace(window, context=context)
 
 
 Contestant = Rule | Seasonal | LinearSettings | TabularSettings | RecurrentSettings

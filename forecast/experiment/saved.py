@@ -13,7 +13,7 @@ from forecast.data.embedded import read_dataset
 from forecast.data.forecast import Forecast
 from forecast.data.panel import Origins, Panel
 from forecast.data.schema import Schema
-from forecast.errors import DataError, SettingsError
+from forecast.errors import DataError, SettingsError, did_you_mean
 from forecast.evaluation.backtest import backtest
 from forecast.evaluation.leaderboard import Leaderboard, leaderboard
 from forecast.evaluation.scores import Scores
@@ -22,7 +22,7 @@ from forecast.experiment.compare import first_test
 from forecast.experiment.contestants import Seasonal, preset
 from forecast.experiment.files import write_frame
 from forecast.experiment.reach import complete, ends, too_short
-from forecast.experiment.settings import Split
+from forecast.experiment.settings import Split, read_experiment
 from forecast.forecasters.artifact import Saved, load, require_savable, save
 from forecast.forecasters.live.files import STATE, load_live, write_live
 from forecast.forecasters.live.forecaster import Live
@@ -59,7 +59,24 @@ def fit_and_save(
     if isinstance(settings, Seasonal):
         settings = Seasonal(season)
     shape = complete(panel, season, training.validation, context, horizon)
-    model = require_savable(settings.make(shape, training))
+    return _fitted(require_savable(settings.make(shape, training)), panel, directory), panel
+
+
+def fit_contestant(settings: str, name: str, directory: Path) -> tuple[Saved, Panel, str]:
+    """Fit one contestant of a settings file, such as a sweep leaves, on all rows of its data, and save it.
+
+    Returns:
+        The model, the panel, and the name of the data.
+    """
+    experiment = read_experiment(settings)
+    if name not in experiment.forecasters:
+        raise SettingsError(f"{settings}: no contestant {name!r}{did_you_mean(name, tuple(experiment.forecasters))}")
+    model = require_savable(experiment.make(name))
+    panel = read_dataset(experiment.data, with_card(experiment.data, experiment.schema))
+    return _fitted(model, panel, directory), panel, experiment.data
+
+
+def _fitted(model: Saved, panel: Panel, directory: Path) -> Saved:
     if isinstance(model, Recurrent):
         model.progress = True
     model.fit(panel)
@@ -68,7 +85,7 @@ def fit_and_save(
     else:
         save(model, directory, panel)
         (directory / STATE).unlink(missing_ok=True)  # of a stateful model that was here before
-    return model, panel
+    return model
 
 
 def forecast_file(directory: str | Path, data: str) -> tuple[pd.DataFrame, list[str]]:

@@ -12,6 +12,7 @@ from forecast.data.forecast import Forecaster
 from forecast.data.schema import Schema
 from forecast.errors import SettingsError, did_you_mean
 from forecast.experiment.contestants import Contestant, from_table, to_table
+from forecast.experiment.sweep_tables import SweepPlan, read_sweep
 from forecast.experiment.tables import Table, override, read_toml, settings, write_toml
 from forecast.training.fit import Training
 from forecast.windows.window import Window
@@ -72,6 +73,7 @@ class Experiment:
         forecasters: settings of the contestants, by name.
         split: where testing begins.
         training: of the networks.
+        sweep: what `forecast sweep` searches; None where nobody asked.
     """
 
     data: str
@@ -80,6 +82,7 @@ class Experiment:
     forecasters: Mapping[str, Contestant]
     split: Split = field(default_factory=Split)
     training: Training = field(default_factory=Training)
+    sweep: SweepPlan | None = None
 
     def __post_init__(self) -> None:
         if self.split.baseline not in self.forecasters:
@@ -105,11 +108,11 @@ class Experiment:
             "split": asdict(self.split),
             "training": asdict(self.training),
             "forecasters": {name: to_table(contestant) for name, contestant in self.forecasters.items()},
-        }
+        } | ({} if self.sweep is None else self.sweep.to_tables())
         return write_toml(table, HEADER)
 
 
-PARTS = ("data", "schema", "window", "split", "training", "forecasters")
+PARTS = ("data", "schema", "window", "split", "training", "forecasters", "sweep", "space")
 
 
 def read_experiment(path: str | Path, assignments: Sequence[str] = ()) -> Experiment:
@@ -145,10 +148,11 @@ def from_tables(table: Table, source: str) -> Experiment:
     for key in table:
         if key not in PARTS:
             raise SettingsError(f"{source}: no setting {key!r}{did_you_mean(key, PARTS)}")
-    for key in ("data", "window", "forecasters"):
+    sought = "sweep" in table or "space" in table
+    for key in ("data", "window") if sought else ("data", "window", "forecasters"):
         if key not in table:
             raise SettingsError(f"{source}: {key!r} is missing")
-    data, forecasters = table["data"], _part(table, "forecasters", source)
+    data, forecasters = table["data"], _part(table, "forecasters", source) or ({"naive": {}} if sought else {})
     if not isinstance(data, str):
         raise SettingsError(f"{source}: 'data' is a file or the name of a data set, in quotation marks")
     if not forecasters:
@@ -160,6 +164,7 @@ def from_tables(table: Table, source: str) -> Experiment:
         forecasters={name: from_table(name, _part(forecasters, name, source)) for name in forecasters},
         split=settings(Split, _part(table, "split", source), "split"),
         training=settings(Training, _part(table, "training", source), "training"),
+        sweep=read_sweep(_part(table, "sweep", source), _part(table, "space", source)) if sought else None,
     )
 
 

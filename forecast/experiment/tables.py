@@ -64,6 +64,9 @@ def _fits(value: object, hint: object) -> bool:
         return value in get_args(hint)
     if get_origin(hint) is tuple:
         return isinstance(value, list | tuple) and all(_fits(item, get_args(hint)[0]) for item in value)
+    if get_origin(hint) is Mapping:
+        plain = get_args(get_args(hint)[1])
+        return isinstance(value, Mapping) and all(any(_fits(v, choice) for choice in plain) for v in value.values())
     if isinstance(value, bool):
         return hint is bool
     if hint is float:
@@ -78,6 +81,8 @@ def _words(hint: object) -> str:
         return "one of " + ", ".join(json.dumps(choice) for choice in get_args(hint))
     if get_origin(hint) is tuple:
         return "a list of texts in brackets"
+    if get_origin(hint) is Mapping:
+        return "a table of names and values"
     return {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}.get(hint, str(hint))  # type: ignore[call-overload]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Self
 
 import torch
@@ -16,6 +17,7 @@ from forecast.nets.cells import CellFactory
 from forecast.nets.heads import Head, Point
 from forecast.nets.network import Architecture, Channels, Network, Sizes
 from forecast.nets.scaling import Scaling
+from forecast.training.callbacks import Epoch
 from forecast.training.datamodule import DataModule, batches, forecast_values
 from forecast.training.fit import History, Training, fit
 from forecast.training.module import RecurrentModule
@@ -50,6 +52,7 @@ class Recurrent:
     Attributes:
         history: losses of the last fit, None before.
         progress: show a bar while training.
+        watch: called after every epoch of a fit in this process; True ends it.
     """
 
     def __init__(  # noqa: PLR0913 - what people sweep over; the rest is in Training and the Lightning door
@@ -79,6 +82,7 @@ class Recurrent:
         self.history: History | None = None
         self.rest: Rest | None = None
         self.progress = False
+        self.watch: Callable[[Epoch], bool] | None = None
         with torch.random.fork_rng(devices=[]):  # a setting that cannot work fails now
             trial = Network(self.architecture, Sizes(window.context, window.horizon, 1), head)
         if isinstance(feed, Streamed):
@@ -99,11 +103,12 @@ class Recurrent:
         data = DataModule(
             panel, self.window, self.feed, validation=training.validation, seed=training.seed, calendar=self.calendar
         )
-        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        # CUDA is not woken up for its random numbers: processes could not be forked then.
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count() if torch.cuda.is_initialized() else 0)):
             torch.manual_seed(training.seed)
             network = Network(self.architecture, data.sizes, self.head)
             module = RecurrentModule(network, training.learning_rate, training.weight_decay, training.schedule)
-            self.history = fit(module, data, training, progress=self.progress)
+            self.history = fit(module, data, training, progress=self.progress, watch=self.watch)
         self.network, self.scale, self.schema, self.cycles = network.float(), data.scale, panel.schema, data.cycles
         self.rest = None
         if isinstance(self.feed, Streamed):

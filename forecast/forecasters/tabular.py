@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -83,6 +83,10 @@ class Tabular:
         windows: most training windows; None takes the preset's, or 50,000.
         by_step: one output with the step as an input; None takes the preset's, or False.
         seed: of a preset's randomness.
+        options: settings of the regressor, by scikit-learn's names.
+
+    Raises:
+        SettingsError: no such regressor, or it has no such option.
 
     Example:
         >>> panel = Panel.from_arrays(np.sin(np.arange(300.0)), np.arange(300).astype("M8[h]"))
@@ -97,11 +101,16 @@ class Tabular:
         windows: int | None = None,
         by_step: bool | None = None,
         seed: int = 0,
+        options: Mapping[str, float | str | bool] | None = None,
     ) -> None:
         if isinstance(regressor, str) and regressor not in PRESETS:
             raise SettingsError(f"no regressor {regressor!r}{did_you_mean(regressor, tuple(PRESETS))}")
         preset = PRESETS[regressor] if isinstance(regressor, str) else Preset(lambda seed: clone(regressor), 50_000)
-        self.window, self.preset, self.seed = window, preset, seed
+        self.window, self.preset, self.seed, self.options = window, preset, seed, dict(options or {})
+        known = preset.make(seed).get_params(deep=False)
+        for option in self.options:
+            if option not in known:
+                raise SettingsError(f"no option {option!r} of {regressor}{did_you_mean(option, tuple(known))}")
         self.windows = preset.windows if windows is None else windows
         self.by_step = preset.by_step if by_step is None else by_step
         self.model: Regressor = None
@@ -131,7 +140,9 @@ class Tabular:
         with warnings.catch_warnings():
             # A fixed number of passes is the setting; that the solver could go on is no news.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            self.model = _fitting(self.preset.make(self.seed), len(x)).fit(x, y[:, 0] if y.shape[1] == 1 else y)
+            self.model = _fitting(self.preset.make(self.seed).set_params(**self.options), len(x)).fit(
+                x, y[:, 0] if y.shape[1] == 1 else y
+            )
         if "n_jobs" in self.model.get_params(deep=False):
             self.model.set_params(n_jobs=1)  # trees summed by racing threads differ in the last bit from call to call
         self.scale, self.schema = scale, panel.schema

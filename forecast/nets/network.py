@@ -184,6 +184,8 @@ class Network(nn.Module):
         context = memory.recent.shape[1]
         fold = hidden.unflatten(0, (len(past), self.fold)).transpose(1, 2)
         reading = Reading(fold, values, shift, spread, context)
+        # Under autocast a cell answers in half precision; carried on for thousands of steps it would drift.
+        state = tuple(new.to(old.dtype) for new, old in zip(state, memory.cell, strict=True))
         return reading, Memory(state, values[:, -context:], scaled.moments or memory.moments)
 
     def require_causal(self) -> None:

@@ -32,16 +32,18 @@ def keep_freed_memory() -> bool:
 
 
 @contextmanager
-def steady_threads(work: int) -> Iterator[None]:
-    """One torch thread where a step is too small to share, restored afterwards.
+def steady_threads(work: int, processes: int = 1) -> Iterator[int]:
+    """One torch thread where a step is too small to share, restored afterwards; yields their number.
 
     Args:
         work: batch size times hidden size. At 32 x 64 a second thread gains nothing and loses four times the speed
             beside a busy neighbour; at 256 x 64 it gains a third.
+        processes: that share the threads there are.
     """
     before = torch.get_num_threads()
-    torch.set_num_threads(1 if work <= SMALL else before)
+    threads = 1 if work <= SMALL else max(1, before // processes)
+    torch.set_num_threads(threads)
     try:
-        yield
+        yield threads
     finally:
         torch.set_num_threads(before)

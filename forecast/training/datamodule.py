@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from forecast.data.cycles import cycles_of
 from forecast.data.panel import Origins, Panel
@@ -18,9 +18,12 @@ from forecast.data.scale import Scale
 from forecast.data.schema import Schema
 from forecast.data.season import season_of
 from forecast.nets.network import Sizes
+from forecast.training.placement import Ahead, fits, pinned
+from forecast.windows.batches import Batches, Draw
 from forecast.windows.feeds import Feed, Pace, Streamed, Windowed
 from forecast.windows.gather import Batch, Chunk, Rows, gather, gather_chunk, index_of, scaled_rows
-from forecast.windows.stream import Share, Stream, Turn
+from forecast.windows.loading import Share
+from forecast.windows.stream import Stream, Turn, cells_ahead
 from forecast.windows.window import Split, Window, split
 
 WARM_UP = 4
@@ -29,12 +32,18 @@ QUIET_CHUNK = 256
 """Rows read at once where no gradient is needed."""
 MOST_LANES = 64
 
+Loader = Batches | Stream | Ahead
+
 
 class DataModule(pl.LightningDataModule):
     """Windows of a panel for a Lightning Trainer.
 
-    Only integers travel through the loaders; the panel moves to each device once and windows are cut there. Windows
-    work under Lightning's own distributed sampler; streams give each process lanes of its own.
+    Only integers travel through the loaders; the panel moves to each device once and windows are cut there. A panel
+    that is too large for its GPU stays in host memory, where a thread cuts windows one batch ahead.
+
+    In training and validation each process gets a part of every batch, or lanes of its own, and all of them together
+    what one process would get; Lightning's sampler never comes between. Prediction is not shared out: every process
+    forecasts every origin, in order.
 
     Args:
         data: a panel, or a DataFrame to be read with `schema`.
@@ -108,62 +117,102 @@ class DataModule(pl.LightningDataModule):
 
     @property
     def batch_rows(self) -> int:
-        """Rows of a training batch: windows or lanes."""
+        """Rows of a training batch in all processes together: windows or lanes."""
         return self.feed.batch_size if isinstance(self.feed, Windowed) else self.pace.lanes
 
     def setup(self, stage: str | None = None) -> None:
         """Cut, scale and check before Lightning asks for a loader."""
         self.split, self.rows  # noqa: B018 - computed once, so that errors come here
 
-    def _windows(self, origins: Origins, training: bool) -> DataLoader[Tensor]:
-        feed = self.feed if isinstance(self.feed, Windowed) else Windowed()
-        return feed.loader(index_of(self.panel, origins), training, self.seed)
+    def __getstate__(self) -> dict[str, Any]:
+        """What a spawned process gets: it scales the panel itself, and nothing on a device travels."""
+        return {name: value for name, value in self.__dict__.items() if name != "rows"} | {"_device_rows": None}
+
+    @cached_property
+    def _plausible(self) -> Panel:
+        """The panel whose observed cells are those that count in a loss."""
+        return self.scale.of(self.panel, self.window.context).plausible(self.panel)
 
     @property
     def _share(self) -> Share:
         return Share() if self.trainer is None else Share(self.trainer.global_rank, self.trainer.world_size)
 
-    def _stream(self, origins: Origins, pace: Pace, seed: int | None = None) -> Stream:
-        return Stream(self.panel, origins, self.window.horizon, pace, share=self._share, seed=seed)
+    def _windows(self, origins: Origins, share: Share, seed: int | None = None) -> Batches:
+        size = self.feed.batch_size if isinstance(self.feed, Windowed) else Windowed.batch_size
+        missing = not self._plausible.observed[:, : self.panel.layout.targets].all()
+        cells = cells_ahead(self._plausible, origins, self.window.horizon) if missing else None
+        return Batches(index_of(self.panel, origins), size, cells, share, seed)
 
-    def train_dataloader(self) -> DataLoader[Tensor] | Stream:
+    def _stream(self, panel: Panel, origins: Origins, pace: Pace, share: Share, seed: int | None = None) -> Stream:
+        return Stream(panel, origins, self.window.horizon, pace, share=share, seed=seed)
+
+    def train_dataloader(self) -> Loader:
+        """Training origins: this process's part of shuffled batches, or its lanes."""
+        origins, share = self.split.training, self._share
         if isinstance(self.feed, Windowed):
-            return self._windows(self.split.training, training=True)
+            same = getattr(self.trainer, "overfit_batches", 0) > 0  # Lightning's own switch, which stops its samplers
+            return self._begun(self._windows(origins, share, self.seed if self.feed.shuffle and not same else None))
         # Series are cut for the lanes there will be, so that one process with as many lanes reads the same turns.
-        world = self._share.world
-        pace = self.pace._replace(lanes=-(-self.pace.lanes // world) * world)
-        stream = self._stream(self.split.training, pace, self.seed)
-        if self.trainer is not None:  # it may ask for a new one every epoch: passes are counted on
-            stream.load_state_dict({"epoch": self.trainer.current_epoch - 1, "position": len(stream)})
-        return stream
+        pace = self.pace._replace(lanes=-(-self.pace.lanes // share.world) * share.world)
+        return self._begun(self._stream(self._plausible, origins, pace, share, self.seed))
 
-    def val_dataloader(self) -> DataLoader[Tensor] | Stream | list:
+    def val_dataloader(self) -> Loader | list:
         """Validation origins; a stream is warmed on the rows before them, one lane a series."""
-        origins = self.split.validation
+        origins, share = self.split.validation, self._share
         if not len(origins):
             return []
         if isinstance(self.feed, Windowed):
-            return self._windows(origins, training=False)
+            return self._placed(self._windows(origins, share))
         warm = max(self.pace.burn_in, WARM_UP * self.window.context)
-        return self._stream(origins, quiet_pace(len(np.unique(origins.series)), warm))
+        pace = quiet_pace(len(np.unique(origins.series)), warm)
+        return self._placed(self._stream(self._plausible, origins, pace, share))
 
-    def predict_dataloader(self) -> DataLoader[Tensor] | Stream:
-        """Every origin of the panel, in order; a stream reads one series after the other from its first row."""
+    def predict_dataloader(self) -> Loader:
+        """Every origin of the panel, in order, in every process; a stream reads one series after the other."""
         origins = self.window.origins(self.panel)
         if isinstance(self.feed, Windowed):
-            return self._windows(origins, training=False)
-        return self._stream(origins, Pace(1, QUIET_CHUNK, len(self.panel.times)))
+            return self._placed(self._windows(origins, Share()))
+        return self._placed(self._stream(self.panel, origins, Pace(1, QUIET_CHUNK, len(self.panel.times)), Share()))
 
-    def on_after_batch_transfer(self, batch: Tensor | Turn, dataloader_idx: int) -> Batch | Chunk:
-        """Cut the windows of a batch of integers, on the device it has just reached."""
-        index = batch.index if isinstance(batch, Turn) else batch
+    def _begun(self, loader: Batches | Stream) -> Loader:
+        """A training loader at the pass that comes next; a Trainer may ask for a new one every epoch."""
+        if self.trainer is not None:
+            loader.load_state_dict({"epoch": self.trainer.current_epoch - 1, "position": len(loader)})
+        return self._placed(loader)
+
+    def _placed(self, loader: Batches | Stream) -> Loader:
+        """The loader itself, or one that cuts what it says on the host, where the panel is too large for the device."""
+        if self.trainer is None or self._device_rows is not None:
+            return loader
+        if fits(self.rows, self.trainer.strategy.root_device):
+            return loader
+        rows = self.rows.to("cpu", self._dtype)
+        return Ahead(loader, lambda integers: pinned(self._cut(rows, integers)))
+
+    @property
+    def _dtype(self) -> torch.dtype:
         wide = self.trainer is not None and self.trainer.precision == "64-true"
-        place = (index.device, torch.float64 if wide else torch.float32)
+        return torch.float64 if wide else torch.float32
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        """Integers cross alone: Lightning's walk through a tuple takes ten times as long."""
+        if isinstance(batch, Draw):
+            return batch._replace(index=batch.index.to(device, non_blocking=device.type == "cuda"))
+        return super().transfer_batch_to_device(batch, device, dataloader_idx)
+
+    def on_after_batch_transfer(self, batch: Draw | Turn | Batch | Chunk, dataloader_idx: int) -> Batch | Chunk:
+        """Cut the windows of a batch of integers, on the device it has just reached."""
+        if isinstance(batch, Batch | Chunk):  # cut on the host
+            return batch
+        place = (batch.index.device, self._dtype)
         if self._device_rows is None or (self._device_rows.values.device, self._device_rows.values.dtype) != place:
             self._device_rows = self.rows.to(*place)
+        return self._cut(self._device_rows, batch)
+
+    def _cut(self, rows: Rows, batch: Draw | Turn) -> Batch | Chunk:
         if isinstance(batch, Turn):
-            return gather_chunk(self._device_rows, batch, self.window.context, self.window.horizon)
-        return gather(self._device_rows, batch, self.window.context, self.window.horizon)
+            return gather_chunk(rows, batch, self.window.context, self.window.horizon)
+        return gather(rows, batch.index, self.window.context, self.window.horizon)._replace(draw=batch)
 
 
 def quiet_pace(series: int, warm: int) -> Pace:

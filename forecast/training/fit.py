@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 import math
-import time
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Literal, get_args
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, EarlyStopping
 
-from forecast.errors import SettingsError, did_you_mean
+from forecast.errors import SettingsError, TrainingError, did_you_mean
 from forecast.training.allocator import keep_freed_memory, steady_threads
-from forecast.training.callbacks import BestEpoch, Epoch, EpochBar, FiniteLoss
+from forecast.training.callbacks import BestEpoch, Clock, Epoch, EpochBar, FiniteLoss, Watch
 from forecast.training.datamodule import DataModule
 from forecast.training.module import RecurrentModule, Schedule
+from forecast.training.processes import FORKS, LAUNCHES, Ending, Strategy, choose
+from forecast.training.quiet import quiet
 
 LONGEST = 1e9  # seconds, some thirty years: what a clock can count
 
@@ -37,11 +36,14 @@ class Training:
         validation: share of the training span, at its end, held back for choosing the epoch; 0 trains all epochs.
         seconds: stop after this time, with the best epoch so far; None for no limit.
         device: "auto", "cpu" or "gpu".
-        devices: how many.
+        devices: how many on this machine, each with a process of its own that takes a part of every batch.
         precision: as in Lightning ("32-true", "64-true", "bf16-mixed", "16-mixed").
         seed: of the weights, the order of the windows and dropout.
         weight_decay: decoupled (AdamW); 0 for plain Adam.
         schedule: "constant", or "cosine": the learning rate falls to 0 over all epochs.
+        strategy: how several processes are started. "auto" joins those that torchrun or SLURM started, else forks or
+            spawns them without running your script again; "ddp" runs it once for each device.
+        num_nodes: machines, each started by torchrun or SLURM.
 
     Raises:
         SettingsError: a value that makes no sense, or a device that is not there.
@@ -59,23 +61,33 @@ class Training:
     seed: int = 0
     weight_decay: float = 0.0
     schedule: Schedule = "constant"
+    strategy: Strategy = "auto"
+    num_nodes: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "patience", "devices"):
-            if getattr(self, name) < 1:
-                raise SettingsError(f"{name}={getattr(self, name)}: at least 1")
+        for name in ("epochs", "patience", "devices", "num_nodes"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+                raise SettingsError(f"{name}={value!r}: at least 1, and a whole number")
         if not (0 < self.learning_rate < math.inf and 0 <= self.clip < math.inf):
             raise SettingsError("learning_rate lies above 0, clip at or above 0")
         if not 0 <= self.weight_decay < math.inf:
             raise SettingsError(f"weight_decay={self.weight_decay}: at or above 0")
-        if self.schedule not in get_args(Schedule):
-            raise SettingsError(f"schedule {self.schedule!r}{did_you_mean(str(self.schedule), get_args(Schedule))}")
+        for name, known in (("schedule", get_args(Schedule)), ("strategy", get_args(Strategy))):
+            value = getattr(self, name)
+            if value not in known:
+                raise SettingsError(f"{name} {value!r}{did_you_mean(str(value), known)}")
         if self.seconds is not None and not 0 < self.seconds <= LONGEST:
             raise SettingsError(f"seconds={self.seconds:g}: above 0, at most {LONGEST:g}; leave it out for no limit")
         if not 0 <= self.seed < 2**32:
             raise SettingsError(f"seed={self.seed}: from 0 to {2**32 - 1}, which every library takes")
         if self.device not in ("auto", "cpu", "gpu"):
             raise SettingsError(f'device={self.device!r}: "auto", "cpu" or "gpu"')
+
+    @property
+    def processes(self) -> int:
+        """How many processes train."""
+        return self.devices * self.num_nodes
 
     def accelerator(self) -> str:
         """Lightning's accelerator for `device`; raises SettingsError for a GPU that is not there."""
@@ -104,41 +116,97 @@ class History:
     stopped: str
 
 
-def fit(module: RecurrentModule, data: DataModule, training: Training, progress: bool = False) -> History:
-    """Train in place and leave the weights of the best validation epoch.
+def fit(
+    module: RecurrentModule,
+    data: DataModule,
+    training: Training,
+    progress: bool = False,
+    watch: Callable[[Epoch], bool] | None = None,
+) -> History:
+    """Train in place and leave the weights of the best validation epoch, in every process that called.
 
-    Nothing is written to disk and no logger is made; use your own Trainer for that.
+    Nothing is left on disk and no logger is made; use your own Trainer for that.
 
     Args:
         progress: show a bar with the remaining time on stderr.
+        watch: called after every epoch; True ends the fit. For fits in one process.
 
     Raises:
-        TrainingError: no windows, or a loss that is not finite.
+        TrainingError: no windows, a loss that is not finite, or a process that was killed.
+        SettingsError: devices that are not there.
     """
     keep_freed_memory()
     data.setup()
-    losses = FiniteLoss()
-    best = BestEpoch(losses)
-    callbacks: list[Callback] = [losses, best]
-    stopping = None
-    if len(data.split.validation):
-        stopping = EarlyStopping("val_loss", patience=training.patience, check_finite=False)
-        callbacks.append(stopping)
-    if progress:
-        callbacks.append(EpochBar(training.epochs))
-    started = time.monotonic()
-    with quiet(), steady_threads(data.batch_rows * module.network.cell.hidden_size):
-        _trainer(training, callbacks, stopping is not None).fit(module, datamodule=data)
-    return History(tuple(best.history), best.restore(module), _reason(training, stopping, time.monotonic() - started))
+    deciders = _Deciders.of(training, len(data.split.validation) > 0, watch)
+    ending = Ending(deciders.report)
+    callbacks = [*deciders.callbacks(), *([EpochBar(training.epochs)] if progress else []), ending]
+    accelerator = training.accelerator()
+    strategy = choose(training.strategy, training.devices, training.num_nodes, accelerator)
+    if training.precision == "64-true":
+        module.double()  # or the weights of launched processes would come back in single precision
+    launches = strategy in LAUNCHES
+    work = 0 if strategy in FORKS else data.batch_rows // training.processes * module.network.cell.hidden_size
+    with (
+        quiet(),
+        steady_threads(work, training.devices if launches else 1) as threads,
+        ending.launched(threads) if launches else nullcontext(),
+    ):
+        _trainer(training, accelerator, strategy, callbacks).fit(module, datamodule=data)
+    return _history(ending.value)
 
 
-def _trainer(training: Training, callbacks: list[Callback], validate: bool) -> pl.Trainer:
+@dataclass(frozen=True)
+class _Deciders:
+    """The callbacks that decide how a fit ends."""
+
+    training: Training
+    losses: FiniteLoss
+    best: BestEpoch
+    stopping: EarlyStopping | None
+    clock: Clock | None
+    watch: Watch | None
+
+    @classmethod
+    def of(cls, training: Training, validates: bool, watch: Callable[[Epoch], bool] | None) -> _Deciders:
+        stopping = EarlyStopping("val_loss", patience=training.patience, check_finite=False) if validates else None
+        clock = None if training.seconds is None else Clock(training.seconds)
+        best = BestEpoch(losses := FiniteLoss())
+        return cls(training, losses, best, stopping, clock, None if watch is None else Watch(best, watch))
+
+    def callbacks(self) -> list[Callback]:
+        return [each for each in (self.losses, self.best, self.stopping, self.clock, self.watch) if each is not None]
+
+    def report(self) -> dict[str, Any]:
+        """In plain values, how it ended."""
+        epochs = [asdict(epoch) for epoch in self.best.history]
+        failure = self.losses.failure or self.best.failure
+        return {"epochs": epochs, "best": self.best.number, "stopped": self._stopped(), "failure": failure}
+
+    def _stopped(self) -> str:
+        if self.watch is not None and self.watch.ended:
+            return "whoever watched it"
+        if self.stopping is not None and self.stopping.stopped_epoch:
+            return f"no better validation loss for {self.training.patience} epochs"
+        if self.clock is not None and self.clock.over:
+            return f"the limit of {self.training.seconds:g} seconds"
+        return f"all {self.training.epochs} epochs"
+
+
+def _history(report: dict[str, Any]) -> History:
+    if report["failure"]:
+        raise TrainingError(report["failure"])
+    return History(tuple(Epoch(**epoch) for epoch in report["epochs"]), report["best"], report["stopped"])
+
+
+def _trainer(training: Training, accelerator: str, strategy: str, callbacks: list[Callback]) -> pl.Trainer:
+    validates = any(isinstance(each, EarlyStopping) for each in callbacks)
     return pl.Trainer(
-        accelerator=training.accelerator(),
+        accelerator=accelerator,
         devices=training.devices,
+        num_nodes=training.num_nodes,
+        strategy=strategy,
         precision=training.precision,
         max_epochs=training.epochs,
-        max_time=None if training.seconds is None else timedelta(seconds=training.seconds),
         gradient_clip_val=training.clip or None,
         callbacks=callbacks,
         logger=False,
@@ -146,29 +214,5 @@ def _trainer(training: Training, callbacks: list[Callback], validate: bool) -> p
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
-        limit_val_batches=None if validate else 0,
+        limit_val_batches=None if validates else 0,
     )
-
-
-def _reason(training: Training, stopping: EarlyStopping | None, seconds: float) -> str:
-    if stopping is not None and stopping.stopped_epoch:
-        return f"no better validation loss for {training.patience} epochs"
-    if training.seconds is not None and seconds >= training.seconds:
-        return f"the limit of {training.seconds:g} seconds"
-    return f"all {training.epochs} epochs"
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep Lightning's banners, tips and advice to itself; errors and our own messages pass."""
-    logger = logging.getLogger("pytorch_lightning")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", category=FutureWarning, message=".*LeafSpec.*")
-        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        warnings.filterwarnings("ignore", message=".*GPU available but not used.*")
-        try:
-            yield
-        finally:
-            logger.setLevel(level)

@@ -15,21 +15,24 @@ from forecast.errors import SettingsError, TrainingError
 from forecast.nets.memory import Memory, renewed
 from forecast.nets.network import Network
 from forecast.nets.renewal import read_on
+from forecast.training.placement import Ahead
 from forecast.training.resume import packed, unpacked
+from forecast.windows.batches import Batches, Draw
 from forecast.windows.gather import Batch, Chunk
-from forecast.windows.stream import Stream
+from forecast.windows.stream import Stream, Turn
 
 Stage = Literal["train", "validation", "predict"]
 Schedule = Literal["constant", "cosine"]
 KEY = "forecast"
+LOADERS = (Batches, Stream, Ahead)
 
 
 class RecurrentModule(pl.LightningModule):
     """Trains a network on batches of windows or turns of a stream. Use it with your own `Trainer` and callbacks.
 
     On a stream it remembers what the lanes carry from turn to turn, apart for training, validation and prediction;
-    gradients stop between turns. A checkpoint holds the training memory and the random state, so that a resumed
-    streamed fit goes on bit for bit (on a CPU).
+    gradients stop between turns. A checkpoint holds the place in the pass, the training memory and the random state, so
+    that a resumed fit goes on bit for bit (on a CPU).
 
     Args:
         network: what is trained.
@@ -101,8 +104,8 @@ class RecurrentModule(pl.LightningModule):
         if isinstance(batch, Chunk) and stage != "train":
             asked = batch.turn.asked.flatten()
             target, seen = target[asked], None if seen is None else seen[asked]
-        loss = self.network.head.loss(raw, target, seen)
-        return loss * batch.turn.share if isinstance(batch, Chunk) and batch.turn.world > 1 else loss
+        loss, said = self.network.head.loss(raw, target, seen), _said(batch)
+        return loss * said.share if said is not None and said.world > 1 else loss
 
     def training_step(self, batch: Batch | Chunk, batch_idx: int) -> dict[str, Any]:
         return {"loss": self._loss(batch, "train"), "idle": _idle(batch)}
@@ -128,14 +131,13 @@ class RecurrentModule(pl.LightningModule):
         self.carried.pop("validation", None)
 
     def validation_step(self, batch: Batch | Chunk, batch_idx: int) -> None:
-        weight = batch.turn.cells if isinstance(batch, Chunk) else len(batch.past)
-        if isinstance(batch, Chunk) and batch.turn.own == 0:
+        said = _said(batch)
+        self._count += (weight := len(batch.past) if said is None else said.cells)
+        if said is None or said.own:
+            loss = self._loss(batch, "validation").detach() * weight
+            self._sum = loss if self._sum is None else self._sum + loss
+        elif isinstance(batch, Chunk):
             self._raw(batch, "validation")  # only read: the rows that warm the state
-            self._count += weight
-            return
-        loss = self._loss(batch, "validation").detach() * weight
-        self._sum = loss if self._sum is None else self._sum + loss
-        self._count += weight
 
     def on_validation_epoch_end(self) -> None:
         self.carried.pop("validation", None)
@@ -155,9 +157,9 @@ class RecurrentModule(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint[KEY] = packed(self.carried.get("train"), self.trainer.world_size)
-        stream = self.trainer.train_dataloader
-        if isinstance(stream, Stream):
-            checkpoint[KEY]["stream"] = stream.state_dict()
+        loader = self.trainer.train_dataloader
+        if isinstance(loader, LOADERS):
+            checkpoint[KEY]["loader"] = loader.state_dict()
 
     def setup(self, stage: str) -> None:
         self._resumed = None  # of a fit that ended before it began
@@ -168,11 +170,13 @@ class RecurrentModule(pl.LightningModule):
             self._resumed = checkpoint.get(KEY)
 
     def on_train_start(self) -> None:
-        """Set a resumed stream to where it stood; Lightning forgets to if anything asked for its length before."""
-        stream, state = self.trainer.train_dataloader, (self._resumed or {}).get("stream")
-        if isinstance(stream, Stream) and state is not None:
+        """Set a resumed loader to where it stood; Lightning forgets to if anything asked for its length before."""
+        loader, state = self.trainer.train_dataloader, (self._resumed or {}).get("loader")
+        if isinstance(loader, LOADERS) and state is not None:
             over = state["position"] >= self.trainer.num_training_batches  # a pass may be cut short by the Trainer
-            stream.load_state_dict(state | {"position": len(stream)} if over else state)
+            loader.load_state_dict(state | {"position": len(loader)} if over else state)
+        if self.trainer.global_rank:  # or dropout would leave out the same units in every part of a batch
+            torch.manual_seed(torch.initial_seed() + self.trainer.global_rank)
 
     def on_train_batch_start(self, batch: Batch | Chunk, batch_idx: int) -> None:
         self._learnt = self._learnt or not _idle(batch)  # here, since the optimizer calls training_step, not vice versa
@@ -194,6 +198,11 @@ class RecurrentModule(pl.LightningModule):
             raise SettingsError('schedule="cosine" falls to 0 at the end of training; give the Trainer max_epochs')
         falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, int(steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": falling, "interval": "step"}}
+
+
+def _said(batch: Batch | Chunk) -> Draw | Turn | None:
+    """What the loader said of a batch."""
+    return batch.turn if isinstance(batch, Chunk) else batch.draw
 
 
 def _idle(batch: Batch | Chunk) -> bool:

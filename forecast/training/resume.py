@@ -1,4 +1,4 @@
-"""What a checkpoint needs beyond Lightning's own, so that a streamed fit goes on as if it had never stopped."""
+"""What a checkpoint needs beyond Lightning's own, so that a fit goes on as if it had never stopped."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from forecast.data.panel import Origins, Panel
 from forecast.data.scale import Scale
 from forecast.data.schema import Layout
 from forecast.errors import DataError
+from forecast.windows.batches import Draw
 from forecast.windows.stream import Turn
 
 
@@ -49,6 +50,7 @@ class Batch(NamedTuple):
         target: [origin, horizon, target]; no steps when forecasting.
         past_seen: bool [origin, context, channel], or None when all were observed.
         target_seen: bool [origin, horizon, target], or None when all were observed.
+        draw: what the loader said of it; None where no loader drew it.
     """
 
     past: Tensor
@@ -57,6 +59,7 @@ class Batch(NamedTuple):
     target: Tensor
     past_seen: Tensor | None
     target_seen: Tensor | None
+    draw: Draw | None = None
 
 
 class Chunk(NamedTuple):

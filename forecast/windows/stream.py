@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from forecast.data.panel import Origins, Panel
 from forecast.windows.lanes import Turns, lay_out, segments
+from forecast.windows.loading import Cursor, Share, weight
 
 
 class Turn(NamedTuple):
@@ -40,8 +40,8 @@ class Turn(NamedTuple):
 
     @property
     def share(self) -> float:
-        """What a mean over this process's cells is multiplied by, so that processes average to the mean over all."""
-        return self.world * self.own / max(self.cells, 1)
+        """See `forecast.windows.loading.weight`."""
+        return weight(self.own, self.cells, self.world)
 
 
 class Pace(NamedTuple):
@@ -50,14 +50,6 @@ class Pace(NamedTuple):
     lanes: int
     chunk: int
     burn_in: int
-
-
-@dataclass(frozen=True)
-class Share:
-    """Which process of how many."""
-
-    rank: int = 0
-    world: int = 1
 
 
 class Stream:
@@ -93,37 +85,34 @@ class Stream:
         horizon: int,
         pace: Pace,
         *,
-        share: Share = Share(),
+        share: Share = Share(),  # noqa: B008 - a frozen value
         seed: int | None = None,
     ) -> None:
         self.lanes = -(-pace.lanes // share.world) * share.world
         self.pace, self.share, self.seed = pace, share, seed
         self.parts = segments(panel, origins, pace.lanes)
-        self.cells = cells_ahead(panel, origins, horizon)
-        self.length = len(self._turns(0).row)
-        self.epoch, self.position = -1, self.length
-        self._resume: tuple[int, int] | None = None
+        self.cells = np.zeros(len(panel.times), dtype=np.int64)
+        self.cells[panel.offsets[origins.series] + origins.step - 1] = cells_ahead(panel, origins, horizon)
+        self.cursor = Cursor(len(self._turns(0).row))
 
     def __len__(self) -> int:
         """Turns of a pass, the same in every pass."""
-        return self.length
+        return self.cursor.length
 
     def __iter__(self) -> Iterator[Turn]:
-        self.epoch, start = self._resume or (self.epoch + 1, 0)
-        self._resume = None
-        turns = self._turns(self.epoch)
-        for here in range(start, self.length):
-            self.position = here + 1
+        epoch, coming = self.cursor.enter()
+        turns = self._turns(epoch)
+        for here in coming:
+            self.cursor.position = here + 1
             yield self._turn(turns, here)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, int]:
         """Where the stream stands: the pass, and the turn that comes next in it."""
-        return {"epoch": self.epoch, "position": self.position}
+        return self.cursor.state_dict()
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: dict[str, int]) -> None:
         """Go on from where another stream stood."""
-        self.epoch, self.position = int(state["epoch"]), int(state["position"])
-        self._resume = (self.epoch, self.position) if self.position < self.length else None
+        self.cursor.load_state_dict(state)
 
     def _turns(self, epoch: int) -> Turns:
         rng = None if self.seed is None else np.random.default_rng((self.seed, epoch))
@@ -154,10 +143,8 @@ class Stream:
 
 
 def cells_ahead(panel: Panel, origins: Origins, horizon: int) -> np.ndarray:
-    """Observed target cells ahead of each row that is an origin, 0 for other rows; int64 [row]."""
+    """Observed target cells ahead of each origin, int64 [origin]."""
     seen = panel.observed[:, : panel.layout.targets].sum(axis=1)
     before = np.concatenate([[0], np.cumsum(seen)])
     rows = panel.offsets[origins.series] + origins.step
-    cells = np.zeros(len(panel.times), dtype=np.int64)
-    cells[rows - 1] = before[rows + horizon] - before[rows]
-    return cells
+    return before[rows + horizon] - before[rows]

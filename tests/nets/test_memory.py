@@ -282,3 +282,15 @@ def test_a_bidirectional_cell_reads_windows_and_no_streams(cell):
     assert net(past, future, static).isfinite().all()
     with pytest.raises(SettingsError, match=r"bidirectional.*Windowed\(\)"):
         net.begin(before, weight)
+
+
+def test_what_is_carried_stays_in_full_precision_under_autocast():
+    """torch's tanh layer answers in bfloat16 there (on a CPU its LSTM refuses); in a memory that would add up."""
+    net = network(cell="rnn").float()
+    past, static, seen, before, weight = (part.float() for part in stream())
+    memory = net.begin(before, weight)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert net.cell(torch.zeros(1, 2, net.cell.layer.input_size), net.cell.initial(1))[1][0].dtype == torch.bfloat16
+        for _ in range(2):
+            _, memory = net.read(past, static, memory, seen > 0)
+            assert {part.dtype for part in (*memory.cell, memory.recent, *memory.moments)} == {torch.float32}

@@ -57,7 +57,7 @@ def test_the_weights_of_the_best_epoch_are_kept():
     total = 0.0
     with torch.no_grad():
         for batch in data.val_dataloader():
-            total += float(module._loss(data.on_after_batch_transfer(batch, 0), "validation")) * len(batch)
+            total += float(module._loss(data.on_after_batch_transfer(batch, 0), "validation")) * len(batch.index)
     assert total / len(data.split.validation) == pytest.approx(min(losses), rel=1e-5)
 
 
@@ -119,6 +119,12 @@ def test_a_gpu_that_is_not_there_is_refused():
         {"weight_decay": float("nan")},
         {"schedule": "cosin"},
         {"schedule": None},
+        {"devices": 0},
+        {"devices": "auto"},
+        {"num_nodes": 0},
+        {"num_nodes": True},
+        {"strategy": "dpp"},
+        {"strategy": None},
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings):

@@ -343,7 +343,7 @@ def test_a_checkpoint_holds_memory_cursor_and_random_state_and_no_code(tmp_path,
     trainer.fit(module, datamodule=data)
     trainer.save_checkpoint(tmp_path / "some.ckpt")
     kept = torch.load(tmp_path / "some.ckpt", weights_only=True)["forecast"]
-    assert kept["stream"] == {"epoch": 0, "position": 6}
+    assert kept["loader"] == {"epoch": 0, "position": 6}
     (process,) = kept["processes"]
     assert all(map(torch.equal, process["memory"]["cell"], module.carried["train"].cell))
     assert torch.equal(process["memory"]["recent"], module.carried["train"].recent)

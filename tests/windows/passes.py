@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from forecast.data.panel import Panel
-from forecast.windows.stream import Pace, Share, Stream
+from forecast.windows.loading import Share
+from forecast.windows.stream import Pace, Stream
 from forecast.windows.window import Window
 
 
