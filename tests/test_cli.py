@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,9 @@ import pandas as pd
 import pytest
 
 from forecast.cli import main
+from forecast.experiment.saved import update_file
+from forecast.forecasters.live.files import load_live
+from forecast.forecasters.live.lock import locked
 
 BOARD = [
     "model",
@@ -338,6 +342,40 @@ def test_update_tells_of_new_series_and_of_rows_it_left_out(run: Run, tmp_path: 
     out, err = run("update", "model", write(tmp_path / "more.csv", more))
     assert "series 'C' has 10 rows now and forecasts" in err
     assert {line.split(",")[0] for line in out.splitlines()[1:]} == {"A", "B", "C"}
+
+
+def test_update_reads_dates_as_the_model_read_them_and_tells_what_the_reader_did(run: Run, tmp_path: Path):
+    """01/10/2023 alone could be January."""
+    whole = table(205, "2023-01-01")
+    day_first = whole.assign(date=whole["date"].dt.strftime("%d/%m/%Y"))
+    run("fit", write(tmp_path / "old.csv", day_first.head(190)), "--target", "close", *STATEFUL)
+    first = int((whole["date"] == "2023-10-03").to_numpy().argmax())
+    assert day_first["date"][first] == "03/10/2023"
+    run("update", "model", write(tmp_path / "some.csv", day_first.iloc[190:first]))
+    out, err = run("update", "model", write(tmp_path / "one.csv", day_first.iloc[first : first + 1]))
+    assert "read as day/month/year" in err
+    assert out.splitlines()[1].split(",")[1:3] == ["2023-10-03", "2023-10-04"]
+    run("predict", "model", write(tmp_path / "whole.csv", day_first.iloc[first - 30 : first + 1]), "--out", "batch.csv")
+    zoned = whole.iloc[first + 1 : first + 2]
+    zoned = zoned.assign(date=zoned["date"].dt.strftime("%Y-%m-%dT02:00:00+02:00"))
+    _, err = run("update", "model", write(tmp_path / "zoned.csv", zoned))
+    assert "time column 'date': converted to UTC, offsets dropped" in err
+
+
+def test_two_updates_at_a_time_come_one_after_the_other(run: Run, tmp_path: Path):
+    whole = table(102)
+    run("fit", write(tmp_path / "old.csv", whole.head(100)), "--target", "close", *STATEFUL)
+    first, second = (write(tmp_path / f"{row}.csv", whole.iloc[row : row + 1]) for row in (100, 101))
+    before = Path("model/live.safetensors").read_bytes()
+    other = threading.Thread(target=update_file, args=("model", first))
+    with locked("model"):
+        other.start()
+        other.join(0.5)
+        assert other.is_alive()
+        assert Path("model/live.safetensors").read_bytes() == before
+    other.join()
+    run("update", "model", second)
+    assert load_live("model").carried.tracks[0].rows == 102
 
 
 def test_update_takes_known_ahead_values_from_rows_without_a_target(run: Run, tmp_path: Path):

@@ -160,7 +160,7 @@ def _join(card: Card, schema: Schema) -> pd.DataFrame:
         raise SettingsError(
             f"data set {card.name!r} has one file per series: name the column of their ids in the schema"
         )
-    roles = Schema(schema.time, schema.targets, None, schema.past, schema.future, schema.static)
+    roles = Schema(schema.time, schema.targets, None, schema.past, schema.future, schema.static, schema.day_first)
     parts = [
         open_table(_in_package(card, path), roles).frame.assign(**{schema.series: key})
         for key, path in card.resources.items()

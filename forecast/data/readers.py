@@ -130,7 +130,8 @@ def analyse(table: Table, schema: Schema) -> Analysis:
     """Check a table against a schema; collects problems instead of stopping at the first."""
     found = Findings()
     schema = roles.resolve(table, schema, found)
-    rows = _rows(table, schema, found)
+    rows, day_first = _rows(table, schema, found)
+    schema = replace(schema, day_first=day_first)
     values = checks.read_numbers(table, schema.targets, "target", found)
     past = checks.read_numbers(table, schema.past, "past", found)
     future = checks.read_numbers(table, schema.future, "future", found)
@@ -157,27 +158,29 @@ def panel_of(rows: Rows, values: np.ndarray, static: np.ndarray, schema: Schema,
     return replace(panel, report=tuple(sentences))
 
 
-def _rows(table: Table, schema: Schema, found: Findings) -> Rows | None:
-    times = None if schema.time is None else _times(table, schema.time, found)
+def _rows(table: Table, schema: Schema, found: Findings) -> tuple[Rows | None, bool | None]:
+    """The rows in order, and how dates such as 03/04/2024 are read."""
+    times, day_first = (None, None) if schema.time is None else _times(table, schema.time, schema.day_first, found)
     codes, series = None, ("",)
     if schema.series is not None:
         codes, series = _ids(table, schema.series, found)
     if times is None or (codes is not None and (codes < 0).any()):
-        return None
+        return None, day_first
     rows = arrange(times, codes, series)
     if rows.repair:
         found.notes.append(rows.repair)
-    return rows
+    return rows, day_first
 
 
-def _times(table: Table, name: str, found: Findings) -> np.ndarray | None:
-    stamps = timestamps.parse(table.frame[name])
+def _times(table: Table, name: str, day_first: bool | None, found: Findings) -> tuple[np.ndarray | None, bool | None]:
+    stamps = timestamps.parse(table.frame[name], day_first)
+    day_first = day_first if stamps.day_first is None else stamps.day_first
     found.notes.extend(f"time column {name!r}: {note}" for note in stamps.notes)
     missing = np.flatnonzero(stamps.missing)
     if stamps.problem:
         where = f"{table.quote(name, stamps.bad[:1])}: " if len(stamps.bad) else ""
         found.problems.append(f"time column {name!r}: {where}{stamps.problem}")
-        return None
+        return None, day_first
     if len(stamps.bad):
         quoted = table.quote(name, stamps.bad)
         found.problems.append(f"time column {name!r}: not a timestamp like the others: {quoted}; {timestamps.REMEDY}")
@@ -185,7 +188,7 @@ def _times(table: Table, name: str, found: Findings) -> np.ndarray | None:
         found.problems.append(
             f"time column {name!r}: no timestamp in {table.rows(missing)}; fill it in or remove the rows"
         )
-    return None if len(stamps.bad) or len(missing) else stamps.values
+    return None if len(stamps.bad) or len(missing) else stamps.values, day_first
 
 
 def _ids(table: Table, name: str, found: Findings) -> tuple[np.ndarray, tuple[str, ...]]:

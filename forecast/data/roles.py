@@ -40,7 +40,7 @@ def resolve(table: Table, schema: Schema, found: Findings) -> Schema:
         for role in ("targets", "past", "future", "static")
     }
     series = schema.series if schema.series not in unknown else None
-    known = Schema(time, kept["targets"], series, kept["past"], kept["future"], kept["static"])
+    known = Schema(time, kept["targets"], series, kept["past"], kept["future"], kept["static"], schema.day_first)
     return known if schema.targets else replace(known, targets=_all_numeric(table, known, found))
 
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from forecast.data.panel import Panel
+from forecast.data.panel import Panel, carry_forward
 
 BLOCK = 1 << 16
+LIMIT = 1e15
+"""Standard deviations beyond which a cell counts as missing: sentinels such as 1e20 or -3.4e38.
+
+Squares and products of what is left stay within float32 (with the room that sums over long windows take), so no later
+row, and no row of another series, reaches a forecast as 0 * infinity does. A living series never gets there: `Scale`
+takes a width below 1e-12 of the level for no width at all.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +77,27 @@ class Scale:
         """Series of a panel that were not seen in training."""
         known = set(self.series)
         return tuple(name for name in panel.series if name not in known)
+
+    def plausible(self, panel: Panel) -> Panel:
+        """The panel with cells beyond `LIMIT` standard deviations taken for missing: the value before stands in.
+
+        The scale must be the panel's own (see `of`). The panel itself is returned where there are none, as in most.
+        """
+        if not len(panel.values) or not self._reach(panel.values) > LIMIT:
+            return panel
+        observed, series = panel.observed.copy(), panel.row_series
+        for start in range(0, len(observed), BLOCK):
+            rows = slice(start, start + BLOCK)
+            block = (panel.values[rows] - self.center[series[rows]]) / self.spread[series[rows]]
+            observed[rows] &= ~(np.abs(block) > LIMIT)
+        if (observed == panel.observed).all():
+            return panel
+        return replace(panel, values=carry_forward(panel.values, observed, panel.offsets), observed=observed)
+
+    def _reach(self, values: np.ndarray) -> float:
+        """No cell of any series lies further from its center than this, in standard deviations."""
+        extremes = (np.fmax.reduce(values, axis=None), np.fmin.reduce(values, axis=None))
+        return float((np.abs(extremes).max() + np.abs(self.center).max(initial=0)) / self.spread.min(initial=np.inf))
 
     def apply(self, panel: Panel, dtype: type[np.floating] = np.float32) -> np.ndarray:
         """Scaled values [row, channel]; cells before the first observation become 0, the mean.

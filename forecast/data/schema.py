@@ -36,6 +36,8 @@ class Schema:
         past: covariates known up to the origin.
         future: covariates known ahead.
         static: columns with one value per series.
+        day_first: how to read dates such as 03/04/2024; None leaves it to the reader, which decides by the values and
+            keeps the decision here, so that a model reads later rows as it read those it was fitted on.
 
     Raises:
         SettingsError: a column has two roles.
@@ -55,6 +57,7 @@ class Schema:
     past: tuple[str, ...] = ()
     future: tuple[str, ...] = ()
     static: tuple[str, ...] = ()
+    day_first: bool | None = None
 
     def __post_init__(self) -> None:
         for role in ("targets", "past", "future", "static"):

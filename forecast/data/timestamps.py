@@ -31,12 +31,14 @@ class Stamps:
         missing: bool [row], nothing stands there.
         notes: what the user should know, one phrase each ("read as day/month/year").
         problem: why the column as a whole cannot be read; None when it can.
+        day_first: how 03/04/2024 was read; None where nothing like it stands there.
     """
 
     values: np.ndarray
     missing: np.ndarray
     notes: tuple[str, ...] = ()
     problem: str | None = None
+    day_first: bool | None = None
 
     @property
     def bad(self) -> np.ndarray:
@@ -51,13 +53,17 @@ class _Parsed:
     values: np.ndarray
     notes: tuple[str, ...] = ()
     problem: str | None = None
+    day_first: bool | None = None
 
 
-def parse(column: pd.Series) -> Stamps:
+def parse(column: pd.Series, day_first: bool | None = None) -> Stamps:
     """Parse a column of text, whole numbers or dates.
 
     Offsets from UTC are applied and then dropped. 03/04/2024 is read as day/month or month/day by the values
     that allow one reading only, else by the reading that gives a regular grid.
+
+    Args:
+        day_first: which of them it is, where that is known.
 
     Example:
         >>> parse(pd.Series(["13/02/2024", "14/02/2024", "x"])).values.astype("M8[D]").tolist()
@@ -78,9 +84,9 @@ def parse(column: pd.Series) -> Stamps:
         texts = _texts(distinct)
         known = ~texts.isin(MISSING)
         codes = np.where(codes >= 0, np.append(np.where(known, np.cumsum(known) - 1, -1), -1)[codes], -1)
-        parsed = _from_texts(texts[known])
+        parsed = _from_texts(texts[known], day_first)
     values = np.append(parsed.values, np.datetime64("NaT", "us"))[codes]
-    return Stamps(values, codes < 0, parsed.notes, parsed.problem)
+    return Stamps(values, codes < 0, parsed.notes, parsed.problem, parsed.day_first)
 
 
 def is_time(column: pd.Series, name: str) -> bool:
@@ -142,14 +148,14 @@ def _none(texts: pd.Index, problem: str) -> _Parsed:
     return _Parsed(np.full(len(texts), np.datetime64("NaT", "us")), problem=problem)
 
 
-def _from_texts(texts: pd.Index) -> _Parsed:
+def _from_texts(texts: pd.Index, day_first: bool | None) -> _Parsed:
     if not len(texts):
         return _none(texts, "every timestamp is missing")
     example = _usual(texts)
     if example.isdigit():
         return _from_digits(texts, example)
     if NUMERIC.fullmatch(example):
-        return _from_numeric(texts, example)
+        return _from_numeric(texts, example, day_first)
     aware = np.asarray(texts.str.contains(OFFSET), dtype=bool) if ":" in example else np.zeros(len(texts), dtype=bool)
     if aware.any() and not aware.all():
         plain, offset = texts[~aware][0], texts[aware][0]
@@ -205,7 +211,7 @@ def _read(texts: pd.Index, style: str, utc: bool = False) -> np.ndarray:
     return _microseconds(stamps.tz_convert(None) if stamps.tz is not None else stamps)
 
 
-def _from_numeric(texts: pd.Index, example: str) -> _Parsed:
+def _from_numeric(texts: pd.Index, example: str, day_first: bool | None) -> _Parsed:
     """Texts such as 03/04/2024: which of the two is the day?"""
     parts = NUMERIC.fullmatch(example)
     assert parts is not None  # the caller has seen it match
@@ -217,11 +223,13 @@ def _from_numeric(texts: pd.Index, example: str) -> _Parsed:
     counts = [int(which.sum()) for which in over]
     styles = [_style(order, separator, rest) for order in ("%d{0}%m{0}%Y", "%m{0}%d{0}%Y")]
     words = ("day/month/year", "month/day/year")
+    if day_first is not None:
+        return _Parsed(_read(texts, styles[not day_first]), (f"read as {words[not day_first]}",), day_first=day_first)
     if min(counts) > MIXED * len(texts):
         return _none(texts, f"{texts[over[0]][0]!r} is day first and {texts[over[1]][0]!r} month first; {REMEDY}")
     if max(counts):
         place = int(counts[1] > counts[0])
-        return _Parsed(_read(texts, styles[place]), (f"read as {words[place]}",))
+        return _Parsed(_read(texts, styles[place]), (f"read as {words[place]}",), day_first=place == 0)
     return _by_grid(texts, example, styles, words)
 
 
@@ -232,7 +240,9 @@ def _by_grid(texts: pd.Index, example: str, styles: list[str], words: tuple[str,
         reason = "both are regular" if regular[0] else "neither is regular"
         return _none(texts, f"{example!r} may be day first or month first ({reason}), no day is above 12; {REMEDY}")
     place = regular.index(True)
-    return _Parsed(readings[place], (f"read as {words[place]}, the reading that gives regular steps",))
+    return _Parsed(
+        readings[place], (f"read as {words[place]}, the reading that gives regular steps",), day_first=place == 0
+    )
 
 
 def _regularity(values: np.ndarray) -> float:

@@ -27,6 +27,7 @@ def with_card(data: str, asked: Schema) -> Schema:
         past=asked.past or kept["past"],
         future=asked.future or kept["future"],
         static=asked.static or kept["static"],
+        day_first=asked.day_first,
     )
 
 

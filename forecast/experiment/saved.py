@@ -24,8 +24,9 @@ from forecast.experiment.files import write_frame
 from forecast.experiment.reach import complete, ends, too_short
 from forecast.experiment.settings import Split, read_experiment
 from forecast.forecasters.artifact import Saved, load, require_savable, save
-from forecast.forecasters.live.files import STATE, load_live
+from forecast.forecasters.live.files import STATE, load_live, write_live
 from forecast.forecasters.live.forecaster import Live
+from forecast.forecasters.live.lock import locked
 from forecast.forecasters.live.rows import known_after, new_rows
 from forecast.forecasters.naive import Naive
 from forecast.forecasters.recurrent import Recurrent
@@ -112,22 +113,29 @@ def update_file(directory: str | Path, data: str, out: str | None = None) -> tup
     Returns:
         A long frame (empty while no series is ready), and sentences that should be read.
     """
-    live = load_live(directory)
-    panel = new_rows(data, live.schema)
-    notes = list(_named(data, lambda: live.update(panel)))
-    left = int((panel.lengths - panel.ends()).sum())
-    if left and not live.schema.future:
-        notes.append(f"{left} rows behind the last target were left out; send them again when it is known")
-    ready = live.ready
-    ahead = known_after(panel, live.window.horizon, live.reader.alone)
+    if not (Path(directory) / STATE).exists():
+        load_live(directory)  # says what is wrong
+    with locked(directory):  # two updates at a time come one after the other
+        live = load_live(directory)
+        panel = new_rows(data, live.schema)
+        notes = [*panel.report, *_named(data, lambda: live.update(panel))]
+        left = int((panel.lengths - panel.ends()).sum())
+        if left and not live.schema.future:
+            notes.append(f"{left} rows behind the last target were left out; send them again when it is known")
+        frame = _ahead(data, panel, live)
+        if out:
+            write_frame(frame, out)
+        write_live(live, directory)
+    return frame, notes
+
+
+def _ahead(data: str, panel: Panel, live: Live) -> pd.DataFrame:
+    """What follows the rows of a file, of the series that can be forecast."""
+    ready, ahead = live.ready, known_after(panel, live.window.horizon, live.reader.alone)
     if live.schema.future and ready:
         _require_ahead(data, panel, live, ahead)
         ready = tuple(name for name in ready if name in ahead)
-    frame = live.forecast(series=ready, future=ahead or None).to_frame() if ready else NOTHING
-    if out:
-        write_frame(frame, out)
-    live.save(directory)
-    return frame, notes
+    return live.forecast(series=ready, future=ahead or None).to_frame() if ready else NOTHING
 
 
 def _require_ahead(data: str, panel: Panel, live: Live, ahead: dict[str, np.ndarray]) -> None:

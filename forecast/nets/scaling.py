@@ -19,6 +19,8 @@ Scaling = Literal["last", "standard", "running", "none"]
 SCALINGS: tuple[Scaling, ...] = ("last", "standard", "running", "none")
 CAUSAL: tuple[Scaling, ...] = ("running", "none")
 BLOCK = 256
+FLOOR = 1e-30
+"""Weight below which the past decays no further in a gap: float32 still holds it, and a new value outweighs it."""
 
 
 def require_causal(scaling: Scaling) -> None:
@@ -66,8 +68,9 @@ def scale(
         return Scaled(past - newest, newest, torch.ones_like(newest))
     if scaling == "none":
         return Scaled(past, torch.zeros_like(newest), torch.ones_like(newest))
-    weight = torch.ones_like(past) if seen is None else seen.to(past.dtype)
+    weight = None if seen is None else seen.to(past.dtype)
     if scaling == "standard":
+        weight = torch.ones_like(past) if weight is None else weight
         count = weight.sum(dim=1, keepdim=True).clamp(min=1)
         mean = (past * weight).sum(dim=1, keepdim=True) / count
         spread = _positive(_root(((past - mean) ** 2 * weight).sum(dim=1, keepdim=True) / count))
@@ -93,7 +96,7 @@ class Moments(NamedTuple):
 
 def running_moments(
     x: Float[Tensor, "batch time target"],
-    weight: Float[Tensor, "batch time target"],
+    weight: Float[Tensor, "batch time target"] | None,
     time_constant: float,
     start: Moments | None = None,
 ) -> tuple[Float[Tensor, "batch time target"], Float[Tensor, "batch time target"], Moments]:
@@ -101,16 +104,19 @@ def running_moments(
 
     With decay d = exp(-1/time_constant) the mean at t weighs step i <= t by d^(t-i); the variance weighs
     (x_i - mean_{i-1})(x_i - mean_i), which is never negative and loses no digits to a large level.
-    Steps of weight 0 are skipped but time goes on. A sequence may be read in pieces.
+    Steps of weight 0 are skipped but time goes on: mean and deviation stand still through a gap, of any length, and
+    count the less the longer it was (down to `FLOOR`). A sequence may be read in pieces.
 
     Args:
+        x: finite, and so are the squares of differences; a panel's rows are (`forecast.data.scale.LIMIT`).
+        weight: 1 where a value was seen, 0 elsewhere; None: all were.
         start: the moments after the piece before; None starts afresh.
 
     Example:
         >>> x = torch.randn(1, 9, 1, dtype=torch.float64)
-        >>> whole, _, _ = running_moments(x, torch.ones_like(x), 5.0)
-        >>> _, _, moments = running_moments(x[:, :4], torch.ones_like(x[:, :4]), 5.0)
-        >>> rest, _, _ = running_moments(x[:, 4:], torch.ones_like(x[:, 4:]), 5.0, moments)
+        >>> whole, _, _ = running_moments(x, None, 5.0)
+        >>> _, _, moments = running_moments(x[:, :4], None, 5.0)
+        >>> rest, _, _ = running_moments(x[:, 4:], None, 5.0, moments)
         >>> torch.allclose(rest, whole[:, 4:])
         True
     """
@@ -121,41 +127,78 @@ def running_moments(
     for piece in range(0, x.shape[1], BLOCK):
         block = slice(piece, piece + BLOCK)
         with torch.autocast(x.device.type, enabled=False):  # half precision would keep three digits of a level
-            mean, squares, total = _block_moments(x[:, block], weight[:, block], time_constant, start)
-        parts.append((mean, _root(squares / _held(total))))
-        begun = (start.weight > 0) | (weight[:, block] > 0).any(dim=1)
-        last = torch.where(begun, _held(total[:, -1]), 0.0)  # the weight of a long gap must not become "nothing seen"
-        start = Moments(last, mean[:, -1], squares[:, -1])
+            seen = None if weight is None else weight[:, block]
+            mean, variance, start = _block_moments(x[:, block], seen, time_constant, start)
+        parts.append((mean, _root(variance)))
     if len(parts) == 1:
         return *parts[0], start
     return torch.cat([mean for mean, _ in parts], dim=1), torch.cat([width for _, width in parts], dim=1), start
 
 
-def _block_moments(x: Tensor, weight: Tensor, time_constant: float, start: Moments) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean, sum of squared deviations and sum of weights at each step of a short piece, as products with a matrix."""
+def _block_moments(
+    x: Tensor, weight: Tensor | None, time_constant: float, start: Moments
+) -> tuple[Tensor, Tensor, Moments]:
+    """Mean and variance at each step of a short piece, as products with a matrix, and the moments after it.
+
+    The matrix holds a 0 for every later step, so later values are multiplied, by 0: that they are finite, and their
+    squares too, is what `forecast.data.scale.LIMIT` is for.
+    """
     decay, since = _decay(x.shape[1], time_constant, x.dtype, x.device)
     begun = start.weight[:, None] > 0
     level = torch.where(begun, start.mean[:, None], x[:, :1])
-    total = torch.einsum("ti,bic->btc", decay, weight) + since * start.weight[:, None]
-    shift = torch.einsum("ti,bic->btc", decay, weight * (x - level))
-    mean = level + shift / _held(total)
-    before = torch.cat([torch.where(begun, start.mean[:, None], mean[:, :1]), mean[:, :-1]], dim=1)
-    squares = torch.einsum("ti,bic->btc", decay, weight * (x - before) * (x - mean))
-    return mean, squares + since * start.squares[:, None], total
+    # Ones where all was seen, summed like any weights: a gap that is still to come must not move a sum by a bit.
+    ones = torch.ones_like(x) if weight is None else weight
+    carried = _product(decay, ones) + since * start.weight[:, None]
+    total = carried + ones
+    away = x - level if weight is None else weight * (x - level)
+    mean = level + (_product(decay, away) + away) / _held(total)
+    last = None if weight is None else _last_seen(weight)
+    mean = _at(last, mean, level)
+    away = x - torch.cat([level, mean[:, :-1]], dim=1)
+    # (x - before)(x - mean) without the second difference, which would be rounding alone after a long gap.
+    spare = away * away * (carried / _held(total))
+    spare = spare if weight is None else weight * spare
+    squares = _product(decay, spare) + spare + since * start.squares[:, None]
+    total, squares = _at(last, total, start.weight[:, None]), _at(last, squares, start.squares[:, None])
+    end = Moments(total[:, -1], mean[:, -1], squares[:, -1])
+    if last is not None:
+        end = _faded(end, (x.shape[1] - 1 - last[:, -1]).to(x.dtype) / time_constant)
+    return mean, squares / _held(total), end
+
+
+def _faded(moments: Moments, gap: Tensor) -> Moments:
+    """Moments after a gap, in time constants: both sums decay alike, and not below what can be held."""
+    kept = torch.maximum(moments.weight * torch.exp(-gap), moments.weight.clamp(max=FLOOR))
+    return Moments(kept, moments.mean, moments.squares * (kept / _held(moments.weight)))
+
+
+def _product(decay: Tensor, values: Tensor) -> Tensor:
+    return torch.einsum("ti,bic->btc", decay, values)
+
+
+def _last_seen(weight: Tensor) -> Tensor:
+    """At each step the last one up to it that was seen, -1 before the first; int64 [batch, time, target]."""
+    steps = torch.arange(weight.shape[1], device=weight.device)[None, :, None]
+    return torch.where(weight > 0, steps, -1).cummax(dim=1).values
+
+
+def _at(last: Tensor | None, values: Tensor, before: Tensor) -> Tensor:
+    """Values at the last step that was seen: through a gap they stand still. `before` is what held before the piece."""
+    return values if last is None else torch.cat([before, values], dim=1).gather(1, last + 1)
 
 
 @lru_cache(maxsize=64)
 def _decay(steps: int, time_constant: float, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Weight of step i at step t [t, i], and of everything before the piece [1, t, 1]."""
+    """Weight of an earlier step i at step t [t, i], and of everything before the piece [1, t, 1]."""
     with torch.inference_mode(mode=False):
         age = torch.arange(steps, device=device, dtype=dtype)
         lag = age[:, None] - age[None, :]
-        decay = torch.where(lag >= 0, torch.exp(-lag.clamp(min=0) / time_constant), 0.0)
+        decay = torch.where(lag > 0, torch.exp(-lag.clamp(min=0) / time_constant), 0.0)
         return decay, torch.exp(-(age + 1) / time_constant)[None, :, None]
 
 
 def _held(total: Tensor) -> Tensor:
-    """A sum of weights to divide by, as small as it may become in a long gap, but never 0."""
+    """A sum of weights to divide by, 0 where nothing was seen."""
     return total.clamp(min=torch.finfo(total.dtype).tiny)
 
 

@@ -68,19 +68,24 @@ def sample_panel(
         days,
         (end - begin).tolist(),
         ["long", "late", "short"],
-        Schema(time="time", series="series", **names),
+        Schema("time", names["targets"], "series", names["past"], names["future"], names["static"]),
         static=random.normal(size=(3, static)),
     )
 
 
+SENTINELS = (1e20, -3.4e38, 1e60)
+"""What devices and databases write for "nothing": beyond the squares of float32, its end, and beyond it."""
+
+
 def rewritten(panel: Panel, later: np.ndarray) -> Panel:
-    """Other values and another mask in the later rows, except in known-ahead covariates."""
+    """Other values, sentinels among them, and another mask in the later rows, except in known-ahead covariates."""
     random = np.random.default_rng(0)
     free = panel.layout.targets + panel.layout.past
     values = np.where(panel.observed, panel.values, np.nan)
     block = values[later, :free]
     block = np.where(np.isfinite(block), block, 0.0) * 1000 + random.normal(0, 100, block.shape)
-    values[later, :free] = np.where(random.random(block.shape) < 0.3, np.nan, block)
+    block = np.where(random.random(block.shape) < 0.3, np.nan, block)
+    values[later, :free] = np.where(random.random(block.shape) < 0.1, random.choice(SENTINELS, block.shape), block)
     return with_values(panel, values)
 
 

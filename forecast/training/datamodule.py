@@ -128,28 +128,33 @@ class DataModule(pl.LightningDataModule):
         """What a spawned process gets: it scales the panel itself, and nothing on a device travels."""
         return {name: value for name, value in self.__dict__.items() if name != "rows"} | {"_device_rows": None}
 
+    @cached_property
+    def _plausible(self) -> Panel:
+        """The panel whose observed cells are those that count in a loss."""
+        return self.scale.of(self.panel, self.window.context).plausible(self.panel)
+
     @property
     def _share(self) -> Share:
         return Share() if self.trainer is None else Share(self.trainer.global_rank, self.trainer.world_size)
 
     def _windows(self, origins: Origins, share: Share, seed: int | None = None) -> Batches:
         size = self.feed.batch_size if isinstance(self.feed, Windowed) else Windowed.batch_size
-        missing = not self.panel.observed[:, : self.panel.layout.targets].all()
-        cells = cells_ahead(self.panel, origins, self.window.horizon) if missing else None
+        missing = not self._plausible.observed[:, : self.panel.layout.targets].all()
+        cells = cells_ahead(self._plausible, origins, self.window.horizon) if missing else None
         return Batches(index_of(self.panel, origins), size, cells, share, seed)
 
-    def _stream(self, origins: Origins, pace: Pace, share: Share, seed: int | None = None) -> Stream:
-        return Stream(self.panel, origins, self.window.horizon, pace, share=share, seed=seed)
+    def _stream(self, panel: Panel, origins: Origins, pace: Pace, share: Share, seed: int | None = None) -> Stream:
+        return Stream(panel, origins, self.window.horizon, pace, share=share, seed=seed)
 
     def train_dataloader(self) -> Loader:
         """Training origins: this process's part of shuffled batches, or its lanes."""
         origins, share = self.split.training, self._share
         if isinstance(self.feed, Windowed):
             same = getattr(self.trainer, "overfit_batches", 0) > 0  # Lightning's own switch, which stops its samplers
-            return self._placed(self._windows(origins, share, self.seed if self.feed.shuffle and not same else None))
+            return self._begun(self._windows(origins, share, self.seed if self.feed.shuffle and not same else None))
         # Series are cut for the lanes there will be, so that one process with as many lanes reads the same turns.
         pace = self.pace._replace(lanes=-(-self.pace.lanes // share.world) * share.world)
-        return self._placed(self._stream(origins, pace, share, self.seed))
+        return self._begun(self._stream(self._plausible, origins, pace, share, self.seed))
 
     def val_dataloader(self) -> Loader | list:
         """Validation origins; a stream is warmed on the rows before them, one lane a series."""
@@ -158,16 +163,22 @@ class DataModule(pl.LightningDataModule):
             return []
         if isinstance(self.feed, Windowed):
             return self._placed(self._windows(origins, share))
-        lanes = min(len(np.unique(origins.series)), MOST_LANES)
         warm = max(self.pace.burn_in, WARM_UP * self.window.context)
-        return self._placed(self._stream(origins, Pace(lanes, QUIET_CHUNK, warm), share))
+        pace = quiet_pace(len(np.unique(origins.series)), warm)
+        return self._placed(self._stream(self._plausible, origins, pace, share))
 
     def predict_dataloader(self) -> Loader:
         """Every origin of the panel, in order, in every process; a stream reads one series after the other."""
         origins = self.window.origins(self.panel)
         if isinstance(self.feed, Windowed):
             return self._placed(self._windows(origins, Share()))
-        return self._placed(self._stream(origins, Pace(1, QUIET_CHUNK, len(self.panel.times)), Share()))
+        return self._placed(self._stream(self.panel, origins, Pace(1, QUIET_CHUNK, len(self.panel.times)), Share()))
+
+    def _begun(self, loader: Batches | Stream) -> Loader:
+        """A training loader at the pass that comes next; a Trainer may ask for a new one every epoch."""
+        if self.trainer is not None:
+            loader.load_state_dict({"epoch": self.trainer.current_epoch - 1, "position": len(loader)})
+        return self._placed(loader)
 
     def _placed(self, loader: Batches | Stream) -> Loader:
         """The loader itself, or one that cuts what it says on the host, where the panel is too large for the device."""
@@ -202,6 +213,15 @@ class DataModule(pl.LightningDataModule):
         if isinstance(batch, Turn):
             return gather_chunk(rows, batch, self.window.context, self.window.horizon)
         return gather(rows, batch.index, self.window.context, self.window.horizon)._replace(draw=batch)
+
+
+def quiet_pace(series: int, warm: int) -> Pace:
+    """A lane for each series, and turns long enough that the first one has a loss behind the rows that warm the state.
+
+    A Trainer may look at one turn only. Where turns are longer than usual lanes are fewer, for the same memory.
+    """
+    chunk = max(QUIET_CHUNK, warm + QUIET_CHUNK // 4)
+    return Pace(min(series, max(1, MOST_LANES * QUIET_CHUNK // chunk)), chunk, warm)
 
 
 def batches(rows: Rows, panel: Panel, origins: Origins, window: Window, size: int) -> list[Tensor]:

@@ -8,11 +8,13 @@ from typing import Any, Literal
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
 
 from forecast.errors import SettingsError, TrainingError
 from forecast.nets.memory import Memory, renewed
 from forecast.nets.network import Network
+from forecast.nets.renewal import read_on
 from forecast.training.placement import Ahead
 from forecast.training.resume import packed, unpacked
 from forecast.windows.batches import Batches, Draw
@@ -72,7 +74,8 @@ class RecurrentModule(pl.LightningModule):
     def _raw(self, batch: Batch | Chunk, stage: Stage) -> Tensor:
         if isinstance(batch, Batch):
             return self.network(batch.past, batch.future, batch.static, batch.past_seen)
-        reading, memory = self.network.read(batch.past, batch.static, self._memory(batch, stage), batch.past_seen)
+        rows = (batch.past, batch.static, self._memory(batch, stage), batch.past_seen)
+        reading, memory = read_on(self.network, *rows) if stage == "predict" else self.network.read(*rows)
         self.carried[stage] = memory.detach()
         if stage == "train":
             return self.network.answer(reading.everywhere(), batch.future)
@@ -158,8 +161,13 @@ class RecurrentModule(pl.LightningModule):
         if isinstance(loader, LOADERS):
             checkpoint[KEY]["loader"] = loader.state_dict()
 
+    def setup(self, stage: str) -> None:
+        self._resumed = None  # of a fit that ended before it began
+
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self._resumed = checkpoint.get(KEY)
+        """Keep what a fit goes on from, where it is a fit that loads: weights alone begin a new one."""
+        if self._trainer is not None and self._trainer.state.fn == TrainerFn.FITTING:
+            self._resumed = checkpoint.get(KEY)
 
     def on_train_start(self) -> None:
         """Set a resumed loader to where it stood; Lightning forgets to if anything asked for its length before."""

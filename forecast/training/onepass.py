@@ -12,7 +12,8 @@ from torch import Tensor
 from forecast.data.panel import Origins, Panel
 from forecast.nets.memory import Memory, Stand, joined, renewed
 from forecast.nets.network import Network
-from forecast.training.rest import Rest, fingerprint
+from forecast.nets.renewal import read_on
+from forecast.training.rest import Rest, fingerprint, weights_of
 from forecast.windows.gather import Rows, before_rows
 
 LANES, PIECE = 64, 256
@@ -46,7 +47,7 @@ def forecast_once(network: Network, rows: Rows, panel: Panel, origins: Origins, 
     out = np.zeros((len(origins), network.sizes.horizon, network.sizes.targets, width))
     training = network.training
     network.eval()
-    tour = _tour(panel, origins, rest)
+    tour = _tour(network, rows, panel, origins, rest)
     asked = np.flatnonzero(tour.last)
     asked = asked[np.argsort((tour.last - tour.start)[asked], kind="stable")]
     with torch.inference_mode():
@@ -66,10 +67,12 @@ class _Tour(NamedTuple):
     rest: Rest | None
 
 
-def _tour(panel: Panel, origins: Origins, rest: Rest | None) -> _Tour:
+def _tour(network: Network, rows: Rows, panel: Panel, origins: Origins, rest: Rest | None) -> _Tour:
     last = np.zeros(len(panel.series), dtype=np.int64)
     np.maximum.at(last, origins.series, origins.step)
-    lane = np.full(len(panel.series), -1, dtype=np.int64) if rest is None else rest.lane_of(panel, origins)
+    lane = (
+        np.full(len(panel.series), -1, dtype=np.int64) if rest is None else rest.lane_of(network, rows, panel, origins)
+    )
     start = np.zeros_like(last) if rest is None else np.where(lane >= 0, rest.steps[lane], 0)
     return _Tour(start, last, lane, rest)
 
@@ -83,8 +86,8 @@ def rest_of(network: Network, rows: Rows, panel: Panel) -> Rest:
     network.train(training)
     series = np.concatenate([end.series for end in ends])
     names = {panel.series[i]: lane for lane, i in enumerate(series)}
-    prints = tuple(fingerprint(panel, i, steps[i]) for i in series)
-    return Rest(names, steps[series], prints, joined([end.memory for end in ends]))
+    prints = tuple(fingerprint(rows, panel, i, steps[i]) for i in series)
+    return Rest(names, steps[series], prints, joined([end.memory for end in ends]), weights_of(network))
 
 
 def read_to_ends(network: Network, rows: Rows, panel: Panel, steps: np.ndarray) -> Iterator[End]:
@@ -152,18 +155,18 @@ def _begin(network: Network, rows: Rows, panel: Panel, series: np.ndarray) -> Me
 
 
 def _place(rows: Rows, panel: Panel, series: np.ndarray, first: int | np.ndarray, steps: int) -> Tensor:
-    """Rows of the panel [lane, time] from a row of each series on; beyond its end nobody asks.
+    """Rows of the panel [lane, time] from a row of each series on; beyond its end its last one again, nobody asks.
 
     Args:
         first: a row of every series, or int64 [lane, 1].
     """
     place = panel.offsets[series][:, None] + first + np.arange(steps)
-    return _tensor(np.minimum(place, len(panel.times) - 1), rows)
+    return _tensor(np.minimum(place, panel.offsets[series + 1][:, None] - 1), rows)
 
 
 def _read(network: Network, rows: Rows, place: Tensor, series: np.ndarray, memory: Memory):
     seen = None if rows.seen is None else rows.seen[place]
-    return network.read(rows.values[place], rows.static[_tensor(series, rows)], memory, seen)
+    return read_on(network, rows.values[place], rows.static[_tensor(series, rows)], memory, seen)
 
 
 def _values(network: Network, rows: Rows, panel: Panel, origins: Origins, stand: Stand) -> np.ndarray:

@@ -91,12 +91,13 @@ class Chunk(NamedTuple):
 
 
 def scaled_rows(panel: Panel, scale: Scale, dtype: torch.dtype = torch.float32, cycles: tuple[str, ...] = ()) -> Rows:
-    """Scale a panel in float64 and put it into tensors.
+    """Scale a panel in float64 and put it into tensors; cells beyond `forecast.data.scale.LIMIT` count as missing.
 
     Args:
         scale: the scale of this panel's own series (`Scale.of`).
         cycles: of the calendar (`forecast.data.cycles`), added behind the past covariates.
     """
+    panel = scale.plausible(panel)
     values = scale.apply(panel, np.float64 if dtype == torch.float64 else np.float32)
     seen = None if panel.observed.all() else np.array(panel.observed)
     layout = panel.layout

@@ -13,6 +13,9 @@ import numpy as np
 
 from forecast.data.panel import Origins, Panel
 
+LONG = 8
+"""Turns of a segment from which one more is worth its price, where that leaves more places for the edges of chunks."""
+
 
 @dataclass(frozen=True, eq=False)
 class Segments:
@@ -72,20 +75,22 @@ def segments(panel: Panel, origins: Origins, lanes: int) -> Segments:
 def lay_out(parts: Segments, lanes: int, chunk: int, burn_in: int, rng: np.random.Generator | None) -> Turns:
     """One pass: which lane reads what, when.
 
-    Each segment is read from about `burn_in` rows before its first origin (or the start of its series). With `rng` the
-    exact row is drawn, so that chunk edges fall elsewhere in every pass, and so is the lane a segment goes to; the
-    number of turns is always the same.
+    Each segment is read from `burn_in` rows before its first origin (or the start of its series). With `rng` it begins
+    some rows earlier still, where its series has them, drawn so that chunk edges fall elsewhere in every pass, and the
+    lane it goes to is drawn too; the number of turns is always the same.
 
     Args:
         rng: None for the plain order: no draws, segments in the order of the panel.
     """
-    reach = parts.first - parts.begin
+    reach, rows = parts.first - parts.begin, parts.stop - parts.first
     ahead = np.minimum(burn_in, reach)
-    needed = -(-(parts.stop - parts.first + ahead) // chunk)
+    needed = -(-(rows + ahead) // chunk)
     order = np.arange(len(parts))
     if rng is not None:
-        slack = needed * chunk - (parts.stop - parts.first) - ahead
-        ahead = np.clip(ahead + slack - rng.integers(0, chunk, len(parts)), 0, reach)
+        (low, high), (sooner, latest) = (_room(turns, rows, ahead, reach, chunk) for turns in (needed, needed + 1))
+        more = (needed >= LONG) & (latest - sooner > high - low)
+        needed = needed + more
+        ahead = rng.integers(np.where(more, sooner, low), np.where(more, latest, high) + 1)
         order = rng.permutation(len(parts))
         order = order[np.argsort(-needed[order], kind="stable")]
     lane, turn = _packed(needed, order, lanes)
@@ -97,6 +102,14 @@ def lay_out(parts: Segments, lanes: int, chunk: int, burn_in: int, rng: np.rando
         segment[here, lane[i]] = i
         fresh[turn[i] + 1 : turn[i] + needed[i], lane[i]] = False
     return Turns(row, segment, fresh)
+
+
+def _room(
+    turns: np.ndarray, rows: np.ndarray, least: np.ndarray, reach: np.ndarray, chunk: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fewest and most rows before the first origin, so that the last of so many turns still asks for a forecast."""
+    most = turns * chunk - rows
+    return np.maximum(least, most - chunk + 1), np.minimum(reach, most)
 
 
 def _packed(needed: np.ndarray, order: np.ndarray, lanes: int) -> tuple[np.ndarray, np.ndarray]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,15 +15,16 @@ import pandas as pd
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save as dump
 
 import forecast as fc
 from forecast.data.forecast import Forecast
 from forecast.data.panel import Panel
 from forecast.data.schema import Schema
 from forecast.errors import DataError, NotFittedError, SettingsError
-from forecast.forecasters.live.files import STATE, load_live
+from forecast.forecasters.live.files import STATE, load_live, signed
 from forecast.forecasters.live.forecaster import Live
+from forecast.forecasters.live.lock import LOCK, locked
 from forecast.forecasters.recurrent import Recurrent
 from forecast.nets.cells import gru
 from forecast.testing.panels import sample_panel, spread
@@ -30,6 +33,7 @@ from forecast.windows.feeds import Streamed
 from forecast.windows.window import Window
 
 WINDOW = Window(12, 4)
+PIPES = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
 ONE = Training(epochs=1, device="cpu")
 KINDS: dict[str, tuple[dict, dict]] = {
     "one target": ({}, {"past": 0}),
@@ -236,6 +240,13 @@ def test_late_and_doubled_rows_are_refused_and_nothing_is_absorbed(live: Live, p
         ({"time": "soon"}, "'soon' is no timestamp; write timestamps like 2024-01-31"),
         ({"time": np.datetime64("NaT")}, "no time"),
         ({"time": 20240131}, "20240131 is no timestamp"),
+        ({"time": pd.Timestamp("0001-01-01", tz="Etc/GMT-2")}, "outside of the years 1 to 9999"),
+        ({"time": np.datetime64("300000-01-01")}, "'time': 300000-01-01 lies outside of the years 1 to 9999"),
+        ({"time": "0001-01-01T00:00+02:00"}, "outside of the years 1 to 9999"),
+        ({"time": np.datetime64(-5000, "Y")}, "outside of the years 1 to 9999"),
+        ({"time": pd.Timestamp("1600-01-01")}, "the row of 1600-01-01 is late"),
+        ({"y0": 10**400}, "column 'y0': inf is infinite or beyond 1e"),
+        ({"s0": 10**400}, "static column 's0': inf is no usable number"),
         ({"y0": "12"}, "column 'y0': '12' is text; write numbers like 1234.5"),
         ({"y0": [1.0]}, "is no number"),
         ({"x0": np.inf}, "column 'x0': inf is infinite"),
@@ -266,6 +277,28 @@ def test_times_may_come_in_any_of_the_usual_forms(model: Recurrent, panel: Panel
         assert live.last["long"] == stamp
 
 
+def test_times_far_away_are_times(model: Recurrent, panel: Panel):
+    """Beyond what nanoseconds can count."""
+    for year in ("2500", "9998"):
+        for form in (pd.Timestamp(f"{year}-01-01"), np.datetime64(f"{year}-01-01", "s"), f"{year}-01-01"):
+            live = model.live(panel)
+            live.update(next_row(panel, time=form))
+            assert live.last["long"] == np.datetime64(f"{year}-01-01")
+            assert live.forecast(series="long").times[0, 0] == np.datetime64(f"{year}-01-02")
+
+
+def test_what_is_no_row_and_what_is_no_name_is_refused_in_words(live: Live):
+    for nothing in (None, 5, "abc", [None], [[1, 2]]):
+        with pytest.raises(DataError, match="give mappings from column to value"):
+            live.update(nothing)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="series=3: one name or several"):
+        live.forecast(series=3)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="no series 3; known: long, late, short"):
+        live.forecast(series=[3])  # type: ignore[list-item]
+    some = live.forecast(series=(name for name in ("late", "long")))
+    np.testing.assert_array_equal(some.values, live.forecast(series=["late", "long"]).values)
+
+
 def test_none_nan_and_absent_are_missing(model: Recurrent, panel: Panel):
     said = []
     for cells in ({"y0": None}, {"y0": np.nan}, {"y0": pd.NA}, {}):
@@ -277,14 +310,41 @@ def test_none_nan_and_absent_are_missing(model: Recurrent, panel: Panel):
         np.testing.assert_array_equal(said[0], other)
 
 
-def test_a_state_that_breaks_is_renewed_and_said_to_be(live: Live, panel: Panel):
-    others = live.forecast(series=["late", "short"]).values
-    said = live.update(next_row(panel, y0=1e80))
-    assert said == ("series 'long': its state was not finite any more, so it begins anew",)
-    for days in range(2, 40):
-        live.update(next_row(panel, days=days))
+def test_a_cell_beyond_every_measure_counts_as_missing_and_is_said_to(model: Recurrent, panel: Panel, live: Live):
+    others, gap = live.forecast(series=["late", "short"]).values, model.live(panel)
+    gap.update(next_row(panel, y0=None))
+    for sentinel in (1e20, -3.4e38, 1e60, 1e99):
+        other = model.live(panel)
+        said = other.update(next_row(panel, y0=sentinel))
+        assert said == ("series 'long': 'y0' is more than 1e+15 standard deviations away and counts as missing",)
+        np.testing.assert_array_equal(other.forecast().values, gap.forecast().values)
+        np.testing.assert_array_equal(other.forecast(series=["late", "short"]).values, others)
+        assert other.update(next_row(panel, days=2, y0=None)) == ()  # nor does it stand in for what is missing next
+    said = live.update([next_row(panel, x0=1e60), next_row(panel, days=2, y0=1e60, y1=1e60)])
+    assert [sentence.split(" is ")[0] for sentence in said] == ["series 'long': 'x0'", "series 'long': 'y0' and 'y1'"]
+
+
+def exploding(panel: Panel) -> Recurrent:
+    """A rectified network whose state doubles with every step."""
+    model = fitted(panel, cell="rnn-relu")
+    with torch.no_grad():
+        model.network.cell.layer.weight_hh_l0.copy_(2 * torch.eye(6))
+        model.network.cell.layer.bias_ih_l0.fill_(1e30)
+    return model
+
+
+@pytest.mark.filterwarnings("ignore:a state was not finite:RuntimeWarning", "ignore:overflow encountered")
+def test_a_state_that_is_not_finite_begins_anew_live_as_in_a_batch(panel: Panel, tmp_path: Path):
+    model = exploding(panel)
+    live, said = model.live(panel.until(panel.lengths - 60)), []
     assert np.isfinite(live.forecast().values).all()
-    np.testing.assert_array_equal(live.forecast(series=["late", "short"]).values, others)
+    for row in rows_of(panel, panel.lengths - 60):
+        said += live.update(row)
+    assert "series 'long': its state was not finite any more, so it begins anew" in said
+    expected = model.predict(panel).values
+    np.testing.assert_allclose(live.forecast().values, expected, rtol=1e-5)
+    live.save(tmp_path)
+    np.testing.assert_array_equal(load_live(tmp_path).forecast().values, live.forecast().values)
 
 
 def test_horizons_may_be_shorter_and_never_longer(live: Live):
@@ -350,7 +410,7 @@ def test_a_live_forecaster_read_back_goes_on_bit_for_bit(model: Recurrent, panel
         assert again.update(rows) == live.update(rows)
         np.testing.assert_array_equal(again.forecast().values, live.forecast().values)
     assert {path.name for path in (tmp_path / "deep" / "live").iterdir()} == {
-        *("config.json", "numbers.safetensors", STATE)
+        *("config.json", "numbers.safetensors", STATE, LOCK)
     }
     saved = fc.load(tmp_path / "deep" / "live")
     np.testing.assert_allclose(saved.model.predict(panel).values, model.predict(panel).values, rtol=1e-7)
@@ -361,7 +421,27 @@ def edit(directory: Path, change: Callable[[dict, dict], object]) -> None:
         settings = json.loads(file.metadata()["live"])
         arrays = {name: file.get_tensor(name).copy() for name in file.keys()}  # noqa: SIM118
     change(settings, arrays)
-    save_file(arrays, directory / STATE, metadata={"live": json.dumps(settings)})
+    (directory / STATE).write_bytes(signed(dump(arrays, metadata={"live": json.dumps(settings), "sha256": "0" * 64})))
+
+
+def flip(directory: Path, place: int) -> None:
+    content = bytearray((directory / STATE).read_bytes())
+    content[place] ^= 1
+    (directory / STATE).write_bytes(content)
+
+
+def configured(directory: Path, part: str, **settings: object) -> None:
+    """Change the settings of the model beside the state."""
+    config = json.loads((directory / "config.json").read_text())
+    config[part].update(settings)
+    (directory / "config.json").write_text(json.dumps(config))
+
+
+def renamed(directory: Path) -> None:
+    """Swap the names of two series, without anything else."""
+    content = (directory / STATE).read_bytes()
+    assert b'\\"long\\", \\"late\\"' in content
+    (directory / STATE).write_bytes(content.replace(b'\\"long\\", \\"late\\"', b'\\"late\\", \\"long\\"'))
 
 
 def truncate(directory: Path) -> None:
@@ -372,7 +452,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "cut off": (truncate, "damaged"),
     "other bytes": (lambda d: (d / STATE).write_bytes(b"\x80\x04" + bytes(99)), "damaged"),
     "empty": (lambda d: (d / STATE).write_bytes(b""), "damaged"),
-    "newer": (lambda d: edit(d, lambda s, a: s.update(format=99)), "its format is 99, this version reads 1"),
+    "newer": (lambda d: edit(d, lambda s, a: s.update(format=99)), "its format is 99, this version reads 2"),
     "another model": (lambda d: edit(d, lambda s, a: s.update(model="x")), "belongs to another model"),
     "a series less": (lambda d: edit(d, lambda s, a: s["series"].pop()), "is needed"),
     "doubled names": (lambda d: edit(d, lambda s, a: s.update(series=["a", "a", "b"])), "not some distinct"),
@@ -385,6 +465,18 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "not finite": (lambda d: edit(d, lambda s, a: a["mean"].fill(np.nan)), "mean holds numbers that are not finite"),
     "no width": (lambda d: edit(d, lambda s, a: a["width"].fill(0)), "width is not positive"),
     "rows": (lambda d: edit(d, lambda s, a: a["rows"].fill(-1)), "a number of rows is negative"),
+    "a bit of the end": (lambda d: flip(d, -50), "not those that were written"),
+    "a bit of the middle": (lambda d: flip(d, (d / STATE).stat().st_size // 2), "not those that were written"),
+    "a bit of the sum": (lambda d: flip(d, (d / STATE).read_bytes().index(b'"sha256":"') + 12), "not those that were"),
+    "other names": (renamed, "not those that were written"),
+    "unknown calendar": (lambda d: edit(d, lambda s, a: s["calendar"].update(kind="moon")), "'moon' is not known"),
+    "unknown anchor": (lambda d: edit(d, lambda s, a: s["calendar"].update(anchor="x")), "not known"),
+    "a step as text": (lambda d: edit(d, lambda s, a: s["calendar"].update(step="1")), "not known"),
+    "a step of 0": (lambda d: edit(d, lambda s, a: s["calendar"].update(step=0)), "steps by 0"),
+    "negative cold": (lambda d: edit(d, lambda s, a: s.update(cold={"0": 2, "1": -2})), "fewer than none"),
+    "time constant": (lambda d: configured(d, "architecture", time_constant=3.0), "belongs to another model"),
+    "scaling": (lambda d: configured(d, "architecture", scaling="none"), "belongs to another model"),
+    "head": (lambda d: configured(d, "head", criterion="mae"), "belongs to another model"),
 }
 
 
@@ -409,7 +501,41 @@ def test_a_crash_while_saving_leaves_the_old_state(live: Live, panel: Panel, tmp
     with pytest.raises(SettingsError, match=r"cannot be written here .No space left"):
         live.save(tmp_path)
     assert (tmp_path / STATE).read_bytes() == before
-    assert len(list(tmp_path.iterdir())) == 3
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_of_two_that_go_on_from_one_state_only_the_first_may_save_there(live: Live, panel: Panel, tmp_path: Path):
+    live.save(tmp_path / "a")
+    one, two = load_live(tmp_path / "a"), load_live(tmp_path / "a")
+    one.update(next_row(panel))
+    one.save(tmp_path / "a")
+    one.update(next_row(panel, days=2))
+    one.save(tmp_path / "a")
+    kept = (tmp_path / "a" / STATE).read_bytes()
+    two.update(next_row(panel, 1))
+    for late in (two, live):
+        with pytest.raises(SettingsError, match=r"has changed since .* Read it back with load_live"):
+            late.save(tmp_path / "a")
+        assert (tmp_path / "a" / STATE).read_bytes() == kept
+        late.save(tmp_path / "b" / late.series[0] / str(id(late)))
+    two.save(tmp_path / "c")
+    again = load_live(tmp_path / "a")
+    again.update(next_row(panel, 1))
+    again.save(tmp_path / "a")
+    assert load_live(tmp_path / "a").last == {**one.last, "late": two.last["late"]}
+
+
+def test_a_folder_is_locked_until_its_holder_lets_go_or_dies(live: Live, tmp_path: Path):
+    code = f"import os; from forecast.forecasters.live.lock import locked; c = locked({str(tmp_path)!r}); c.__enter__()"
+    other = subprocess.Popen([sys.executable, "-c", code + "; print(1, flush=True); input()"], **PIPES)
+    assert other.stdout.readline() == b"1\n"
+    with pytest.raises(SettingsError, match="another process has been writing here"), locked(tmp_path, 0.1):
+        pass
+    other.kill()
+    other.communicate()
+    live.save(tmp_path)
+    with locked(tmp_path, 0.0):
+        pass
 
 
 def test_a_model_without_a_live_state_says_what_to_do(model: Recurrent, panel: Panel, tmp_path: Path):

@@ -13,7 +13,7 @@ from forecast.nets.cells import CELLS, Fused
 from forecast.nets.heads import Point
 from forecast.nets.memory import Memory, Stand, renewed
 from forecast.nets.network import Architecture, Network, Sizes
-from forecast.nets.scaling import CAUSAL, Moments
+from forecast.nets.scaling import CAUSAL, Moments, running_moments
 
 SIZES = Sizes(context=5, horizon=3, targets=2, past=1, future=2, static=1)
 LANES, STEPS = 3, 23
@@ -88,33 +88,57 @@ def test_reading_may_be_cut_anywhere(cell, layers, channels, scaling, missing):
     missing=st.sampled_from([0.0, 0.5, 0.97, 1.0]),
     cuts=st.sets(st.integers(1, 599), max_size=5),
     seed=st.integers(0, 99),
+    dtype=st.sampled_from([torch.float32, torch.float64]),
 )
-@settings(max_examples=40, deadline=None)
-def test_a_running_scale_may_be_cut_anywhere_whatever_the_gaps(time_constant, missing, cuts, seed):
+@settings(max_examples=60, deadline=None)
+def test_a_running_scale_may_be_cut_anywhere_whatever_the_gaps(time_constant, missing, cuts, seed, dtype):
     sizes = Sizes(context=4, horizon=1, targets=1)
-    net = network(sizes, cell="rnn", time_constant=time_constant)
+    net = network(sizes, cell="rnn", time_constant=time_constant).to(dtype)
     past, static, seen, before, weight = stream(sizes, 600, missing, seed, lanes=2)
+    past, static, before, weight = (part.to(dtype) for part in (past, static, before, weight))
     with torch.no_grad():
         begun = net.begin(before, weight)
         (whole, end), (pieces, last) = (
             read_in_pieces(net, each, past, static, seen, begun) for each in ([], sorted(cuts))
         )
-    for a, b in zip([*whole, *flat(end)], [*pieces, *flat(last)], strict=True):
-        assert a.isfinite().all()
-        # After a gap the spread is the root of a variance near 0, which doubles the digits that rounding takes.
-        assert torch.allclose(a, b, rtol=1e-5, atol=1e-5)
+    # The scale itself keeps its digits; a value less the mean, over a spread of 1e-4 or more, has fewer.
+    exact, divided = (1e-10, 1e-9) if dtype == torch.float64 else (2e-6, 1e-2)
+    scales = zip([whole.shift, whole.spread, *end.moments], [pieces.shift, pieces.spread, *last.moments], strict=True)
+    others = zip([whole.hidden, whole.context, *end.cell], [pieces.hidden, pieces.context, *last.cell], strict=True)
+    for pairs, digits in ((scales, exact), (others, divided)):
+        for a, b in pairs:
+            assert a.isfinite().all()
+            assert torch.allclose(a, b, rtol=digits, atol=digits)
 
 
-def test_the_running_mean_holds_through_a_gap_of_any_length():
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("time_constant", [0.3, 2.0, 12.0])
+@pytest.mark.parametrize("cut", [3, 100, 255, 256, 700, None])
+@torch.no_grad()
+def test_mean_and_spread_hold_through_a_gap_of_any_length(cut, time_constant, dtype):
     sizes = Sizes(context=2, horizon=1, targets=1)
-    net = network(sizes, cell="rnn", time_constant=2.0).float()
-    past = torch.tensor([1.0, 3.0, 2.0] + [2.0] * 997)[None, :, None]
+    net = network(sizes, cell="rnn", time_constant=time_constant).to(dtype)
+    past = torch.tensor([1.0, 3.0, 2.0] + [2.0] * 997, dtype=dtype)[None, :, None]
     seen = (torch.arange(1000) < 3)[None, :, None]
-    zeros = torch.zeros(1, 2, 1)
-    reading, memory = net.read(past, torch.zeros(1, 0), net.begin(zeros, zeros), seen)
-    assert torch.allclose(reading.shift[:, 3:150], reading.shift[:, 2:3].expand(-1, 147, -1), atol=1e-4)
+    zeros = torch.zeros(1, 2, 1, dtype=dtype)
+    cuts = [] if cut is None else [cut]
+    stand, memory = read_in_pieces(net, cuts, past, torch.zeros(1, 0, dtype=dtype), seen, net.begin(zeros, zeros))
+    for part in (stand.shift, stand.spread):
+        assert torch.allclose(part[3:], part[2:3].expand(997, -1, -1), rtol=1e-6)
     assert memory.moments.weight > 0
     assert all(part.isfinite().all() for part in flat(memory))
+
+
+@pytest.mark.parametrize("gap", [0, 5, 60, 400])
+@torch.no_grad()
+def test_after_a_gap_float32_finds_the_spread_that_float64_finds(gap):
+    """The newest value against a mean that hardly counts any more: a difference of nearly equal numbers, if taken."""
+    x = torch.tensor([0.0, 5.0, 10.0] + [10.0] * gap + [7.0, 7.5, 9.0], dtype=torch.float64)[None, :, None]
+    weight = torch.ones_like(x)
+    weight[0, 3 : 3 + gap] = 0
+    wide = running_moments(x, weight, 2.0)
+    narrow = running_moments(x.float(), weight.float(), 2.0)
+    assert torch.allclose(wide[1].float(), narrow[1], rtol=1e-5, atol=1e-8)
 
 
 @pytest.mark.parametrize("channels", ["independent", "joint"])

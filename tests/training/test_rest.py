@@ -95,3 +95,31 @@ def test_series_are_known_by_name_in_any_order(model, panel, monkeypatch):
     said, read = rows_read(model, other, origins((0, 70), (1, 75)), monkeypatch)
     assert np.abs(said - whole).max() < 1e-5
     assert read == 2 * (70 - 49)
+
+
+def test_a_series_that_was_too_young_for_a_scale_is_read_again_once_it_has_one(panel, monkeypatch):
+    """Its first rows are scaled by others then."""
+    times = np.concatenate([np.arange(n) + begin for n, begin in zip(LENGTHS, (0, 0, 65), strict=True)])
+    panel = replace(panel, times=times.astype("M8[h]").astype(panel.times.dtype))
+    known = panel.until(np.array([70, 60, 5]))  # it begins behind the cut
+    made = Recurrent(Window(8, 3), "gru", 5, feed=Streamed(4, 6), training=Training(epochs=2)).fit(known)
+    assert "c" in made.rest.lanes
+    assert "c" not in made.scale.series
+    asked = origins((2, 8), (2, 20), (2, 60))
+    whole, everything = rows_read(fresh(made), panel, asked, monkeypatch)
+    said, read = rows_read(made, panel, asked, monkeypatch)
+    np.testing.assert_array_equal(said, whole)
+    assert read == everything
+
+
+def test_a_network_that_learnt_on_reads_from_the_first_row(panel, monkeypatch):
+    model = Recurrent(Window(8, 3), "lstm", 5, feed=Streamed(4, 6), training=Training(epochs=1)).fit(panel.until(CUT))
+    asked = origins((0, 80), (1, 60))
+    _, rest = rows_read(model, panel, asked, monkeypatch)
+    for change in (lambda weights: weights, lambda weights: {name: 1.5 * value for name, value in weights.items()}):
+        before = model.network.state_dict()
+        model.network.load_state_dict(change(before))
+        whole, everything = rows_read(fresh(model), panel, asked, monkeypatch)
+        said, read = rows_read(model, panel, asked, monkeypatch)
+        assert np.abs(said - whole).max() < 1e-5
+    assert rest < read == everything

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 
 from forecast.data.panel import Panel
 from forecast.data.schema import Schema
@@ -398,3 +398,61 @@ def test_one_data_module_serves_trainers_of_any_precision(tmp_path):
     trainer_of(tmp_path, epochs=1, precision="64-true").fit(module, datamodule=data)
     trainer_of(tmp_path, epochs=1).fit(module.float(), datamodule=data)
     assert weights(module).isfinite().all()
+
+
+def test_weights_of_a_checkpoint_begin_a_new_fit_at_its_first_turn(tmp_path):
+    """Loaded into another module, or for validation: only a fit that goes on takes the place and the memory."""
+    module, data = made()
+    trainer = trainer_of(tmp_path, max_steps=9, limit_val_batches=0)
+    trainer.fit(module, datamodule=data)
+    trainer.save_checkpoint(tmp_path / "some.ckpt")
+    other, validated, failed = (made()[0] for _ in range(3))
+    loaded = RecurrentModule.load_from_checkpoint(
+        tmp_path / "some.ckpt", network=other.network, learning_rate=1e-2, weight_decay=0.01
+    )
+    (again := trainer_of(tmp_path)).validate(
+        validated, datamodule=data, ckpt_path=tmp_path / "some.ckpt", verbose=False
+    )
+    with pytest.raises(Killed):
+        trainer_of(tmp_path, Fails(), epochs=9).fit(failed, datamodule=data, ckpt_path=tmp_path / "some.ckpt")
+    validated.load_state_dict(loaded.state_dict())
+    failed.load_state_dict(loaded.state_dict())
+    ends = []
+    for each, its in ((loaded, trainer_of(tmp_path)), (validated, again), (failed, trainer_of(tmp_path))):
+        watch, (_, rows) = Watch(), made()
+        its.callbacks.append(watch)
+        its.fit(each, datamodule=rows)
+        assert watch.turns[0].first
+        assert len(watch.turns) == 3 * len(rows.train_dataloader())
+        ends.append(weights(each))
+    assert torch.equal(ends[0], ends[1])
+    assert torch.equal(ends[0], ends[2])
+
+
+class Fails(pl.Callback):
+    """Stops a fit before it begins."""
+
+    def on_train_start(self, trainer, pl_module):
+        raise Killed
+
+
+def test_a_stream_that_is_made_anew_every_epoch_draws_the_edges_that_one_stream_would(tmp_path):
+    passes = []
+    for settings in ({}, {"reload_dataloaders_every_n_epochs": 1}):
+        module, data = made()
+        trainer_of(tmp_path, watch := Watch(), limit_val_batches=0, **settings).fit(module, datamodule=data)
+        passes.append([turn.index[:, 0].tolist() for turn in watch.turns if turn.first])
+    assert passes[0] == passes[1]
+    assert len({str(first) for first in passes[0]}) == 3
+
+
+@pytest.mark.parametrize("context", [8, 70])
+def test_one_turn_of_validation_has_a_loss(tmp_path, context):
+    """However many rows warm the state."""
+    module, data = made(window=Window(context, 3), panel=panel_of((900, 400)))
+    stopping = EarlyStopping("val_loss")
+    trainer = trainer_of(tmp_path, stopping, limit_val_batches=1, epochs=2)
+    trainer.fit(module, datamodule=data)
+    assert np.isfinite(float(trainer.callback_metrics["val_loss"]))
+    pace = data.val_dataloader().pace
+    assert pace.lanes * pace.chunk <= 64 * 256

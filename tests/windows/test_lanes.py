@@ -1,6 +1,7 @@
 """Lanes: a pass reads series in order, asks every origin once, and wastes no turn it could spare."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from passes import epochs, one_pass, paces, panel_of, panels, readings, seeds, streams, windows, worlds
@@ -55,8 +56,24 @@ def test_a_segment_is_burnt_in_before_its_first_origin_as_far_as_its_series_reac
             if read.asked:
                 ahead, reach = read.asked[0] - read.rows[0], read.asked[0] - read.begin
                 wanted = min(pace.burn_in, reach)
-                drawn = 0 if seed is None else pace.chunk - 1
-                assert wanted - drawn <= ahead <= min(reach, wanted + drawn)
+                drawn = 0 if seed is None else 2 * pace.chunk - 1
+                assert wanted <= ahead <= min(reach, wanted + drawn)
+
+
+@pytest.mark.parametrize("burn_in", [0, 12, 24, 48])
+def test_no_pass_of_a_long_series_begins_a_segment_cold_and_edges_fall_on_every_row(burn_in):
+    panel = panel_of([4000])
+    parts = segments(panel, Window(24, 6).origins(panel), 8)
+    edges, shapes = set(), set()
+    for epoch in range(150):
+        turns = lay_out(parts, 8, 24, burn_in, np.random.default_rng(epoch))
+        shapes.add(turns.row.shape)
+        for place in np.argwhere(turns.fresh & (turns.segment > 0)):
+            part = turns.segment[tuple(place)]
+            assert parts.first[part] - turns.row[tuple(place)] >= burn_in
+            edges.add((part, turns.row[tuple(place)] % 24))
+    assert len(shapes) == 1
+    assert len(edges) == 7 * 24
 
 
 @given(panels(), windows, st.integers(1, 9))

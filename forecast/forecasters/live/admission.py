@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from forecast.data.panel import Panel
 from forecast.data.rows import day
-from forecast.data.scale import Scale
+from forecast.data.scale import LIMIT, Scale
 from forecast.data.schema import Schema
-from forecast.errors import DataError, NotFittedError, SettingsError
+from forecast.errors import DataError, NotFittedError, SettingsError, did_you_mean
+from forecast.forecasters.live.carried import News
 from forecast.forecasters.live.rows import SOURCE, Arrival
 from forecast.nets.network import Network
 from forecast.windows.feeds import Streamed
@@ -26,6 +27,28 @@ REMEDY = "send every row once, oldest first (to correct rows of the past, begin 
 def named(series: str) -> str:
     """A series in words."""
     return f"series {series!r}" if series else "the series"
+
+
+def in_words(news: Sequence[News], series: Sequence[str], channels: Sequence[str]) -> list[str]:
+    """What came of rows: cells that count as missing, states that begin anew."""
+    said = []
+    for place, cells in news:
+        which = " and ".join(repr(channels[cell]) for cell in cells)
+        what = f"{which} is more than {LIMIT:.0e} standard deviations away and counts as missing"
+        renewed = "its state was not finite any more, so it begins anew"
+        said.append(f"{named(series[place])}: {what if cells else renewed}")
+    return said
+
+
+def wanted(series: str | Iterable[str], known: Mapping[str, int]) -> tuple[str, ...]:
+    """Names of the series that are asked for; raises DataError for what is no name, or not known."""
+    if not isinstance(series, Iterable):
+        raise DataError("forecast", [f"series={series!r}: one name or several, as text"])
+    names = (series,) if isinstance(series, str) else tuple(series)
+    for name in names:
+        if not isinstance(name, str) or name not in known:
+            raise DataError("forecast", [f"no series {name!r}{did_you_mean(str(name), tuple(known))}"])
+    return names
 
 
 def require_live(model: Recurrent) -> tuple[Network, Scale]:

@@ -13,16 +13,17 @@ import numpy as np
 
 from forecast.data.cycles import PERIODS
 from forecast.data.panel import Panel
-from forecast.data.scale import Scale
+from forecast.data.scale import LIMIT, Scale
 from forecast.nets.network import Network
+from forecast.nets.scaling import FLOOR
 from forecast.nets.stepping import Answer, held, stepper
 from forecast.training.onepass import End, read_to_ends
 from forecast.windows.gather import scaled_rows
 
-TINY, LEAST, NARROW = 1e-12, 1e-18, 1e-4  # of forecast.nets.scaling: weights, variances, widths that are divided by
+LEAST, NARROW = 1e-18, 1e-4  # of forecast.nets.scaling: the least variance and width that are divided by
 
-HUGE, LOUD = 1e18, 1e6
-"""Standard deviations: squares of more leave float32, and more than the other is not kept of a series begun anew."""
+News = tuple[int, tuple[int, ...]]
+"""A series, and its channels whose newest cell counts as missing; no channels: its state begins anew."""
 
 
 class Track:
@@ -57,27 +58,39 @@ class Track:
         self.ring = np.zeros((targets, 2 * context), np.float32)
         self.cell, self.hidden = cell, hidden
 
-    def scaled(self, values: list[float], targets: int) -> tuple[list[float], list[bool] | None]:
-        """A row in units of the scale, and which targets were seen; None: all. The row becomes the last one."""
+    def scaled(self, values: list[float], targets: int) -> tuple[list[float], list[bool] | None, tuple[int, ...]]:
+        """A row in units of the scale, which targets were seen (None: all), and channels beyond every measure.
+
+        The row becomes the last one; the last value stands in for a missing cell, and for one beyond every measure.
+        """
         gaps, seen = [value != value for value in values], None
         if True in gaps:
             values = [old if gap else new for new, old, gap in zip(values, self.last, gaps, strict=True)]
             seen = [not gap for gap in gaps[:targets]]
-        self.last = values
         row = [(v - center) / width for v, center, width in zip(values, self.center, self.width, strict=True)]
-        return row if seen is None else [0.0 if v != v else v for v in row], seen
+        if seen is not None:
+            row = [0.0 if v != v else v for v in row]
+        if max(row) > LIMIT or min(row) < -LIMIT:
+            absurd = tuple([place for place, value in enumerate(row) if abs(value) > LIMIT])
+            plain = [math.nan if gaps[place] or place in absurd else value for place, value in enumerate(values)]
+            return (*self.scaled(plain, targets)[:2], absurd)
+        self.last = values
+        return row, seen, ()
 
     def measure(self, now: list[float], seen: list[bool] | None, decay: float) -> None:
         """Move the running scale on by a step: `forecast.nets.scaling.running_moments`, as a recursion."""
         for place, value in enumerate(now):
             weight, squares = self.weight[place] * decay, self.squares[place] * decay
+            if weight < FLOOR and self.weight[place]:
+                weight = min(self.weight[place], FLOOR)
+                squares = self.squares[place] * (weight / self.weight[place])
             mean = self.mean[place]
             if seen is None or seen[place]:
-                weight += 1.0
                 away = value - mean
+                squares += away * away * (weight / (weight + 1.0))
+                weight += 1.0
                 mean += away / weight
-                squares += away * (value - mean)
-            width = math.sqrt(max(squares / max(weight, TINY), LEAST))
+            width = math.sqrt(max(squares / weight, LEAST)) if weight else 0.0
             self.weight[place], self.mean[place], self.squares[place] = weight, mean, squares
             self.shift[place], self.spread[place] = mean, width if width > NARROW else 1.0
 
@@ -128,7 +141,7 @@ class Carried:
         self.decay = math.exp(-1 / network.time_constant)
         self.begun = held(network.cell.initial(network.fold))
         self.still = np.zeros((network.fold, network.cell.hidden_size), np.float32)
-        self.ones = np.ones(network.cell.hidden_size, np.float32)
+        self.faint = np.full(network.cell.hidden_size, 1e-9, np.float32)  # sums of what is finite are finite then
         self.tracks: list[Track] = []
         for _ in range(series):
             self.grow()
@@ -145,6 +158,7 @@ class Carried:
             scale: of the panel's own series.
             steps: int64 [series], rows to read of each.
         """
+        panel = scale.plausible(panel)
         rows = scaled_rows(panel, scale, cycles=self.cycles)
         for end in read_to_ends(self.network, rows, panel, steps):
             for lane, series in enumerate(end.series.tolist()):
@@ -161,19 +175,23 @@ class Carried:
         track.weight, track.mean, track.squares = (part[lane].tolist() for part in memory.moments)
         track.shift, track.spread = stand.shift[lane, 0].tolist(), stand.spread[lane, 0].tolist()
 
-    def take(self, series: Sequence[int], times: Sequence[int], rows: Sequence[list[float]]) -> list[int]:
+    def take(self, series: Sequence[int], times: Sequence[int], rows: Sequence[list[float]]) -> list[News]:
         """Read one row of each of some series, all different.
 
         Args:
             rows: values of every channel in their own units, NaN where missing.
 
         Returns:
-            Series whose state ceased to be finite and begins anew.
+            What should be known: cells that count as missing, states that ceased to be finite and begin anew.
         """
         tracks, fold = [self.tracks[place] for place in series], self.network.fold
         inputs: list[list[float]] = []
-        for track, time, row in zip(tracks, times, rows, strict=True):
-            inputs += self._inputs(track, time, row)
+        news: list[News] = []
+        for place, track, time, row in zip(series, tracks, times, rows, strict=True):
+            found, absurd = self._inputs(track, time, row)
+            inputs += found
+            if absurd:
+                news.append((place, absurd))
         x = np.array(inputs, np.float32)
         if len(tracks) == 1:
             hidden, tracks[0].cell = self.step(x, tracks[0].cell)
@@ -184,24 +202,21 @@ class Carried:
             for lane, track in enumerate(tracks):  # copies: a view would keep the state of all the others alive
                 mine = slice(lane * fold, lane * fold + fold)
                 track.cell, track.hidden = tuple([part[mine].copy() for part in state]), hidden[mine].copy()
-        loud = [HUGE in track.newest or -HUGE in track.newest for track in tracks]
-        if math.isfinite(sum(hidden.dot(self.ones).tolist())) and True not in loud:
-            return []
-        broken = [
-            place
-            for place, track, huge in zip(series, tracks, loud, strict=True)
-            if huge or not np.isfinite(track.hidden).all()
-        ]
-        for place in broken:
-            self._renew(self.tracks[place])
-        return broken
+        if not math.isfinite(sum(hidden.dot(self.faint).tolist())):
+            news += self._renewed(series)
+        return news
 
-    def _inputs(self, track: Track, time: int, values: list[float]) -> list[list[float]]:
-        """Move all but the cell; returns its inputs [fold, input], in the order of `Network`."""
+    def _renewed(self, series: Sequence[int]) -> list[News]:
+        """Begin anew where the state is not finite, as `forecast.nets.renewal.read_on` does; scale and context stay."""
+        broken = [place for place in series if not np.isfinite(self.tracks[place].hidden).all()]
+        for place in broken:
+            self.tracks[place].cell, self.tracks[place].hidden = self.begun, self.still
+        return [(place, ()) for place in broken]
+
+    def _inputs(self, track: Track, time: int, values: list[float]) -> tuple[list[list[float]], tuple[int, ...]]:
+        """Move all but the cell; its inputs [fold, input], in the order of `Network`, and what `Track.scaled` found."""
         sizes, targets = self.sizes, self.sizes.targets
-        row, seen = track.scaled(values, targets)
-        if max(map(abs, row)) > HUGE:  # nothing below has to think of overflow
-            row = [min(max(value, -HUGE), HUGE) for value in row]
+        row, seen, absurd = track.scaled(values, targets)
         now = row[:targets]
         if not track.rows:  # what stands before the first row is that row
             track.ring[:] = np.array(now)[:, None]
@@ -215,17 +230,8 @@ class Carried:
         future = len(row) - sizes.future
         beside = [*row[targets:future], *clock(time, self.cycles), *row[future:], *track.static]
         if self.network.fold == 1:
-            return [[*level, *slope, *beside]]
-        return [[high, steep, *beside] for high, steep in zip(level, slope, strict=True)]
-
-    def _renew(self, track: Track) -> None:
-        """Begin anew where the state is not finite."""
-        fresh = Track(self.channels, self.sizes.targets, self.sizes.context, self.begun, self.still)
-        track.cell, track.hidden = fresh.cell, fresh.hidden
-        track.weight, track.mean, track.squares = fresh.weight, fresh.mean, fresh.squares
-        track.shift, track.spread = fresh.shift, fresh.spread
-        track.ring = np.clip(np.nan_to_num(track.ring), -LOUD, LOUD)
-        track.newest = [min(max(value, -LOUD), LOUD) for value in track.newest]
+            return [[*level, *slope, *beside]], absurd
+        return [[high, steep, *beside] for high, steep in zip(level, slope, strict=True)], absurd
 
     def answer(self, series: Sequence[int], future: np.ndarray) -> np.ndarray:
         """Forecast values float64 [series, horizon, target, value], in the units of the series.
@@ -239,6 +245,9 @@ class Carried:
             center = np.array([track.center[-known:] for track in tracks])
             width = np.array([track.width[-known:] for track in tracks])
             future = (future - center[:, None]) / width[:, None]
+            if (np.abs(future) > LIMIT).any():
+                last = (np.array([track.last[-known:] for track in tracks]) - center) / width
+                future = _carried_on(future, np.nan_to_num(last))
         if len(tracks) == 1:
             hidden, context = tracks[0].hidden[None], tracks[0].context()[None]
         else:
@@ -247,6 +256,15 @@ class Carried:
         # One affine map leads from the running scale to that of the series and on to its units, in float64.
         shift, spread = zip(*map(_outward, tracks), strict=True)
         return self.say(hidden, context, np.array(shift), np.array(spread), future.astype(np.float32))
+
+
+def _carried_on(future: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """Scaled known-ahead values [series, horizon, channel]; the one before stands in for one beyond every measure."""
+    future = future.copy()
+    for step in range(future.shape[1]):
+        before = last if step == 0 else future[:, step - 1]
+        future[:, step] = np.where(np.abs(future[:, step]) > LIMIT, before, future[:, step])
+    return future
 
 
 def _outward(track: Track) -> tuple[list[float], list[float]]:

@@ -6,23 +6,27 @@ import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
+from safetensors.numpy import load as undump
 from safetensors.numpy import save as dump
 
-from forecast.data.calendar import Calendar
+from forecast.data.calendar import ANCHORS, Calendar, Kind
 from forecast.errors import DataError, SettingsError
 from forecast.forecasters.artifact import Loaded, load, replace_file, save_fitted
 from forecast.forecasters.live.cold import Cold
 from forecast.forecasters.live.forecaster import Live
+from forecast.forecasters.live.lock import locked
 from forecast.forecasters.recurrent import Recurrent
 from forecast.nets.cells import CellFactory
 
 STATE = "live.safetensors"
-FORMAT = 1
-KEY = "live"
+FORMAT = 2
+KEY, SUM = "live", "sha256"
+UNSIGNED = "0" * 64
+MARK = f'"{SUM}":"'.encode()
 LISTS = ("center", "width", "last", "newest", "weight", "mean", "squares", "shift", "spread")
 """What a track holds as lists of numbers."""
 RAW = ("last", "cold.values")
@@ -31,15 +35,46 @@ REMEDY = "begin again with model.live(panel), or with `forecast fit`"
 
 
 def save_live(live: Live, directory: str | Path) -> Path:
-    """Write the model and its live state into a directory (made where missing).
+    """Write the model and its live state into a directory (made where missing), one process at a time.
+
+    Raises:
+        SettingsError: the directory cannot be written, or somebody else has written a state there since this one was
+            read from it or saved to it.
+    """
+    with locked(directory):
+        return write_live(live, directory)
+
+
+def write_live(live: Live, directory: str | Path) -> Path:
+    """`save_live` for who holds the lock of the directory.
 
     The state is written last and knows the weights it belongs to, so that a crash leaves the old pair, the new pair,
     or a pair that is refused.
     """
-    content = dump(_arrays(live), metadata={KEY: json.dumps(_settings(live))})
+    place = Path(directory).resolve()
+    known, found = live.written.get(place), place / STATE
+    if known is not None and found.exists() and _digest(found.read_bytes()) != known:
+        raise SettingsError(
+            f"{directory}: the live state there has changed since this forecaster read or saved it: somebody saved "
+            "rows of their own. Nothing was written. Read it back with load_live, send the rows again and save, or "
+            "save to another folder"
+        )
+    content = signed(dump(_arrays(live), metadata={KEY: json.dumps(_settings(live)), SUM: UNSIGNED}))
     directory = save_fitted(live.model, directory, live.schema, live.until)
     replace_file(directory / STATE, content)
+    live.written[place] = _digest(content)
     return directory
+
+
+def signed(content: bytes) -> bytes:
+    """The content of a state file with the SHA-256 of all its bytes in its header, where there were zeros."""
+    place = content.index(MARK) + len(MARK)
+    plain = content[:place] + UNSIGNED.encode() + content[place + len(UNSIGNED) :]
+    return content[:place] + _digest(plain).encode() + content[place + len(UNSIGNED) :]
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _settings(live: Live) -> dict[str, Any]:
@@ -72,13 +107,17 @@ def _arrays(live: Live) -> dict[str, np.ndarray]:
 
 
 def fingerprint(model: Recurrent) -> str:
-    """Weights and scale in a few characters: which model a live state belongs to."""
+    """All that decides what a state means, in a few characters: which model a live state belongs to."""
     assert model.network is not None  # asked of fitted models only
     assert model.scale is not None
-    digest = hashlib.sha256(repr((model.window, model.cycles, model.scale.series)).encode())
+    made = {name: getattr(model.architecture, name) for name in model.architecture.__dataclass_fields__}
+    made["cell"] = made["cell"] if isinstance(made["cell"], str) else None
+    parts = (made, model.network.sizes, model.head, model.schema, model.window, model.cycles, model.scale.series)
+    digest = hashlib.sha256(repr(parts).encode())
     for name, weight in sorted(model.network.state_dict().items()):
         digest.update(name.encode() + weight.detach().cpu().contiguous().numpy().tobytes())
-    for array in (model.scale.center, model.scale.spread):
+    scale = model.scale
+    for array in (scale.center, scale.spread, scale.static_center, scale.static_spread):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
 
@@ -101,14 +140,23 @@ def load_live(directory: str | Path, cell: CellFactory | None = None) -> Live:
             "network: `forecast fit ... --model gru-stateful`, or model.live(panel).save(directory)"
         )
     try:
-        with safe_open(directory / STATE, framework="numpy") as file:
-            settings = json.loads((file.metadata() or {}).get(KEY, "null"))
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
+        content = (directory / STATE).read_bytes()
+        settings, arrays = _opened(content)
         _require_fit(settings, saved.model)
-        return _filled(saved.model, saved, settings, arrays)
+        live = _filled(saved.model, saved, settings, arrays)
     except (OSError, KeyError, TypeError, ValueError, AttributeError, OverflowError, SafetensorError) as error:
         detail = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise DataError(str(directory / STATE), [f"the live state is damaged: {detail}; {REMEDY}"]) from error
+    live.written[directory.resolve()] = _digest(content)
+    return live
+
+
+def _opened(content: bytes) -> tuple[Any, dict[str, np.ndarray]]:
+    """Settings and arrays of a state file whose bytes are those that were written."""
+    if MARK not in content or signed(content) != content:
+        raise ValueError("its bytes are not those that were written (SHA-256)")
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    return json.loads(header["__metadata__"][KEY]), undump(content)
 
 
 def _require_fit(settings: Any, model: Recurrent) -> None:
@@ -123,11 +171,12 @@ def _filled(model: Recurrent, saved: Loaded, settings: dict[str, Any], arrays: d
     names = tuple(settings["series"])
     if not names or not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
         raise ValueError("the names of the series are not some distinct texts")
-    calendar = Calendar(**settings["calendar"])
-    calendar.after(np.zeros(1, "M8[us]"), 1)
+    calendar = _calendar(settings["calendar"])
     live = Live.resumed(model, saved.schema, calendar, saved.until, names)
     expected = _arrays(live)
     counts = {int(place): int(rows) for place, rows in settings["cold"].items()}
+    if not set(counts) <= set(range(len(names))) or min(counts.values(), default=0) < 0:
+        raise ValueError("series that wait for rows are not among its series, or wait with fewer than none")
     for name in ("cold.values", "cold.times"):
         expected[name] = np.resize(expected[name], (sum(counts.values()), *expected[name].shape[1:]))
     expected["static"] = np.zeros((len(names), saved.schema.layout.static))
@@ -138,9 +187,18 @@ def _filled(model: Recurrent, saved: Loaded, settings: dict[str, Any], arrays: d
         here = slice(first, first + rows)
         live.cold[place] = Cold(arrays["cold.times"][here].tolist(), arrays["cold.values"][here].tolist())
         first += rows
-    if not set(counts) <= set(range(len(names))):
-        raise ValueError("series that wait for rows are not among its series")
     return live
+
+
+def _calendar(settings: dict[str, Any]) -> Calendar:
+    """A calendar that can date the rows to come."""
+    calendar = Calendar(**settings)
+    if calendar.kind not in get_args(Kind) or calendar.anchor not in ANCHORS or type(calendar.step) is not int:
+        raise ValueError(f"a calendar of kind {calendar.kind!r} is not known, or its step or anchor is not")
+    if calendar.step < 1:
+        raise ValueError(f"the calendar steps by {calendar.step}")
+    calendar.after(np.zeros(1, "M8[us]"), 1)
+    return calendar
 
 
 def _fill(live: Live, arrays: dict[str, np.ndarray]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,8 +15,9 @@ from forecast.data.forecast import Forecast
 from forecast.data.panel import Origins, Panel
 from forecast.data.rows import day
 from forecast.data.schema import Schema
-from forecast.errors import DataError, SettingsError, did_you_mean
+from forecast.errors import DataError, SettingsError
 from forecast.forecasters.live.admission import (
+    in_words,
     known_ahead,
     last_time,
     named,
@@ -24,6 +25,7 @@ from forecast.forecasters.live.admission import (
     require_order,
     require_static,
     turns,
+    wanted,
 )
 from forecast.forecasters.live.carried import Carried
 from forecast.forecasters.live.cold import Cold
@@ -104,6 +106,7 @@ class Live:
         self.carried = Carried(self.model.network, schema.layout.channels, model.cycles, len(self.names))
         alone = self.names[0] if schema.series is None and len(self.names) == 1 else None
         self.reader = RowReader(schema, alone)
+        self.written: dict[Path, str] = {}  # SHA-256 of the state that was read from, or written to, a folder
         self._ahead = np.arange(1, self.window.horizon + 1) * calendar.step
 
     @property
@@ -140,7 +143,8 @@ class Live:
                 not there are missing: the value before stands in, and it does not count in the running scale.
 
         Returns:
-            What should be known: series that start cold, states that had to be renewed. Nothing, mostly.
+            What should be known: series that start cold, cells beyond every measure that count as missing, states
+            that had to be renewed. Nothing, mostly.
 
         Raises:
             DataError: rows that are not later than the last one of their series, cells that are no numbers, unknown
@@ -168,11 +172,9 @@ class Live:
     def _last(self, series: str) -> int | None:
         """Microseconds of the last row of a series, if there is one."""
         place = self.place.get(series)
-        if place is None:
-            return None
         if place in self.cold:
             return self.cold[place].times[-1] if self.cold[place].times else None
-        return self.carried.tracks[place].time if self.carried.tracks[place].rows else None
+        return None if place is None or not self.carried.tracks[place].rows else self.carried.tracks[place].time
 
     def _static(self, series: str) -> dict[str, float] | None:
         place = self.place.get(series)
@@ -191,9 +193,8 @@ class Live:
                 places.append(place)
                 times.append(arrival.time)
                 values.append(arrival.values)
-        for broken in self.carried.take(places, times, values) if places else ():
-            said.append(f"{named(self.names[broken])}: its state was not finite any more, so it begins anew")
-        return said
+        news = self.carried.take(places, times, values) if places else []
+        return said + in_words(news, self.names, self.schema.channels) if news else said
 
     def _add(self, arrival: Arrival) -> int:
         """Make room for a series that was not there; one that was there in training has its scale."""
@@ -225,9 +226,10 @@ class Live:
         scale = self.scale.of(panel, self.window.context)
         self.set_scale(place, scale.center[0], scale.spread[0])
         del self.cold[place]
+        said = [f"{named(name)} has {len(cold.times)} rows now and forecasts"]
         for time, row in zip(cold.times, cold.values, strict=True):
-            self.carried.take([place], [time], [row])
-        return [f"{named(name)} has {len(cold.times)} rows now and forecasts"]
+            said += in_words(self.carried.take([place], [time], [row]), self.names, self.schema.channels)
+        return said
 
     def _ready(self, place: int) -> bool:
         return self.carried.tracks[place].rows >= self.window.context
@@ -242,7 +244,7 @@ class Live:
     def forecast(
         self,
         horizon: int | None = None,
-        series: str | Sequence[str] | None = None,
+        series: str | Iterable[str] | None = None,
         future: Mapping[str, np.ndarray] | None = None,
     ) -> Forecast:
         """What comes after the last row of each series; `origins.step` is the number of rows read.
@@ -271,7 +273,7 @@ class Live:
         origins = Origins(np.array(chosen), np.array([self.carried.tracks[place].rows for place in chosen]))
         return Forecast(origins, values, self.model.head.levels, self.schema.targets, self.names, last, ahead)
 
-    def _chosen(self, series: str | Sequence[str] | None) -> list[int]:
+    def _chosen(self, series: str | Iterable[str] | None) -> list[int]:
         """Places of the series to forecast."""
         if series is None:
             chosen = [place for place in range(len(self.names)) if self._ready(place)]
@@ -279,11 +281,7 @@ class Live:
                 waiting = [self._waits(place) for place in range(len(self.names))][:SHOWN]
                 raise DataError("forecast", ["no series is ready yet", *waiting])
             return chosen
-        wanted = (series,) if isinstance(series, str) else series
-        for name in wanted:
-            if name not in self.place:
-                raise DataError("forecast", [f"no series {name!r}{did_you_mean(name, self.names)}"])
-        chosen = [self.place[name] for name in wanted]
+        chosen = [self.place[name] for name in wanted(series, self.place)]
         problems = [self._waits(place) for place in chosen if not self._ready(place)]
         if problems or not chosen:
             raise DataError("forecast", problems[:SHOWN] or ["no series was named"])
@@ -293,7 +291,8 @@ class Live:
         """Write the model and all that is carried into a directory; `load_live` reads it back and goes on.
 
         Raises:
-            SettingsError: the directory cannot be written, or the model cannot be saved.
+            SettingsError: the directory cannot be written, the model cannot be saved, or another forecaster has saved
+                there since this one was read from there (or saved there), and its rows would be lost.
         """
         from forecast.forecasters.live.files import save_live
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -23,6 +24,8 @@ SOURCE = "new rows"
 SHOWN = 20
 EPOCH = datetime.datetime(1970, 1, 1)
 MICROSECOND = datetime.timedelta(microseconds=1)
+YEARS = (datetime.MINYEAR, datetime.MAXYEAR)
+FAR = "lies outside of the years 1 to 9999"
 NUMBERS = (int, float, np.integer, np.floating, np.bool_, Decimal)
 
 
@@ -83,6 +86,8 @@ class RowReader:
     def many(self, rows: Iterable[Mapping[str, Any]]) -> list[Arrival]:
         """Read rows; problems of all of them are collected, rows are counted from 0."""
         read, problems = [], []
+        if not isinstance(rows, Iterable):
+            raise DataError(SOURCE, [f"{rows!r} is no row; give mappings from column to value, a panel or a frame"])
         for place, row in enumerate(rows):
             if not isinstance(row, Mapping):
                 raise DataError(SOURCE, [f"row {place} is a {type(row).__name__}; give mappings from column to value"])
@@ -118,7 +123,10 @@ def _number(value: object, name: str) -> float:
     if value is None or value is pd.NA:
         return math.nan
     if isinstance(value, NUMBERS):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:  # of a whole number with hundreds of digits
+            return math.inf
     problem = f"column {name!r}: {value!r} is {'text' if isinstance(value, str) else 'no number'}; {NUMBER_REMEDY}"
     raise DataError(SOURCE, [problem])
 
@@ -139,17 +147,25 @@ def microseconds(time: object, name: str) -> int:
             raise DataError(SOURCE, [f"time column {name!r}: {time!r} is no timestamp; {REMEDY}"]) from error
     if time is None or time is pd.NaT or (isinstance(time, np.datetime64) and np.isnat(time)):
         raise DataError(SOURCE, [f"no time in column {name!r}; every row needs one"])
+    if isinstance(time, pd.Timestamp):  # of any unit; one with an offset in UTC
+        time = time.to_datetime64()
     if isinstance(time, np.datetime64):
+        if not YEARS[0] <= time.astype("M8[Y]").astype(np.int64) + 1970 <= YEARS[1]:
+            raise DataError(SOURCE, [f"time column {name!r}: {time} {FAR}"])
         return int(time.astype("M8[us]").astype(np.int64))
-    if isinstance(time, pd.Timestamp):
-        return time.value // 1000
-    if isinstance(time, datetime.datetime):
-        if time.tzinfo is not None:
-            time = time.astimezone(datetime.UTC).replace(tzinfo=None)
-        return (time - EPOCH) // MICROSECOND
     if isinstance(time, datetime.date):
-        return (datetime.datetime(time.year, time.month, time.day) - EPOCH) // MICROSECOND
+        return (_plain(time, name) - EPOCH) // MICROSECOND
     raise DataError(SOURCE, [f"time column {name!r}: {time!r} is no timestamp; {REMEDY}"])
+
+
+def _plain(time: datetime.date, name: str) -> datetime.datetime:
+    """A day as its first moment, a time with an offset in UTC."""
+    if not isinstance(time, datetime.datetime):
+        return datetime.datetime(time.year, time.month, time.day)
+    try:
+        return time if time.tzinfo is None else time.astimezone(datetime.UTC).replace(tzinfo=None)
+    except OverflowError as error:
+        raise DataError(SOURCE, [f"time column {name!r}: {time} {FAR}"]) from error
 
 
 def new_rows(path: str, schema: Schema) -> Panel:
@@ -176,7 +192,8 @@ def _lenient(table: Table, schema: Schema) -> Panel:
     problems = [problem for problem in found.problems if problem not in still.problems]
     if problems:
         raise DataError(table.source, problems)
-    return panel_of(found.rows, found.values, found.static, found.schema, found.report)
+    panel = panel_of(found.rows, found.values, found.static, found.schema, ())
+    return replace(panel, report=found.report)  # the calendar of some rows is no news: the model has one
 
 
 def of_panel(panel: Panel, alone: str | None) -> list[Arrival]:

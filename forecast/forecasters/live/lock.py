@@ -1,0 +1,63 @@
+"""A lock on a folder: one process at a time reads, changes and writes what is in it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from forecast.errors import SettingsError
+
+LOCK = "live.lock"
+PATIENCE, PAUSE = 60.0, 0.02
+
+
+@contextmanager
+def locked(directory: str | Path, patience: float = PATIENCE) -> Iterator[None]:
+    """Hold the lock of a folder (made where missing), by an empty file in it; waits for whoever holds it.
+
+    The system lets go of it when the process ends, however it ends.
+
+    Args:
+        patience: seconds to wait.
+
+    Raises:
+        SettingsError: the folder cannot be written, or the lock is held for too long.
+    """
+    path = Path(directory) / LOCK
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise SettingsError(f"{directory}: the model cannot be written here ({error.strerror or error})") from error
+    try:
+        until = time.monotonic() + patience
+        while not _taken(handle):
+            if time.monotonic() >= until:
+                raise SettingsError(
+                    f"{directory}: another process has been writing here for {patience:g} seconds; try again when it "
+                    "has ended"
+                )
+            time.sleep(PAUSE)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _taken(handle: int) -> bool:
+    """Take the lock, unless somebody has it."""
+    try:
+        if importlib.util.find_spec("fcntl") is not None:
+            import fcntl
+
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:  # Windows
+            import msvcrt
+
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # pyrefly: ignore[missing-attribute]
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
