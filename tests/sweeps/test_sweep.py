@@ -170,11 +170,11 @@ def test_several_goals_give_a_front_and_the_first_goal_leads():
 def test_hopeless_networks_are_given_up_and_epochs_are_saved(pruner):
     space = network_space(
         Window(8, 2),
-        Training(epochs=4),
+        Training(epochs=2),
         {"learning_rate": Range(1e-6, 3e-2, log=True), "hidden_size": 4, "skip": False, "batch_size": 64},
     )
-    pruned = sweep(space, panel(), SINCE, trials=16, search=Search(pruner=pruner))
-    whole = sweep(space, panel(), SINCE, trials=16, search=Search(pruner="none"))
+    pruned = sweep(space, panel(), SINCE, trials=16, search=Search(sampler="random", pruner=pruner))
+    whole = sweep(space, panel(), SINCE, trials=16, search=Search(sampler="random", pruner="none"))
     counts = trials_frame(pruned)["state"].value_counts()
     assert counts["pruned"] >= 2
     assert trials_frame(pruned)["epochs"].sum() < trials_frame(whole)["epochs"].sum()
