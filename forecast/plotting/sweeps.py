@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import FuncFormatter
 
 from forecast.errors import SettingsError
 from forecast.plotting.style import FORECAST, INK, MARKERS, PALETTE, SOFT, Axes, axes, look
@@ -66,6 +67,9 @@ def plot_costs(trials: pd.DataFrame, goal: str, ax: Axes | None = None) -> Axes:
                     name = f"{cell}, streamed" if hollow else str(cell)
                     ax.plot(some["seconds"], some[goal], marker, color=colour, mfc=face, ms=6, ls="", label=name)
         ax.set_xscale("log")
+        plain = FuncFormatter(lambda seconds, _: f"{seconds:g}")
+        ax.xaxis.set_major_formatter(plain)
+        ax.xaxis.set_minor_formatter(plain)
         _limit(ax, done[goal].to_numpy(dtype=np.float64), "y")
         ax.set_xlabel("seconds of a trial, all folds")
         ax.set_ylabel(f"{goal} in validation")
