@@ -31,9 +31,9 @@ class Rivals(BasePruner):
     """
 
     epochs: int
-    worst: float = 0.1
-    worse: float = 0.5
-    least: int = 10
+    worst: float = 0.25
+    worse: float = 0.6
+    least: int = 5
 
     def prune(self, study: optuna.Study, trial: FrozenTrial) -> bool:
         """Whether the trial is to be given up, after what it reported last."""

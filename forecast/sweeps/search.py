@@ -28,7 +28,7 @@ class Search:
         folds: validation folds before the test span; the origin rolls on from each to the next.
         span: share of the time before the test span that each fold judges.
         stride: rows between validation origins.
-        pruner: which trials are given up early. "rivals" (the worse half after a fold by its error, the worst tenth
+        pruner: which trials are given up early. "rivals" (the worse 60 % after a fold by their error, the worst quarter
             within a fit by validation loss; `forecast.sweeps.pruning.Rivals`), Optuna's "asha" (asynchronous
             successive halving) or "hyperband" by validation loss, or "none".
         sampler: "tpe" (tree-structured Parzen estimator) or "random".
