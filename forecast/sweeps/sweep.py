@@ -74,11 +74,11 @@ def sweep(
         ForecastError: no trial was completed.
 
     Example:
-        >>> from forecast.data.synthetic import ar
         >>> from forecast.forecasters.tabular import Tabular
+        >>> panel = Panel.from_arrays(np.sin(np.arange(400.0)), np.arange(400).astype("M8[h]"))
         >>> def space(trial):
         ...     return Tabular(Window(trial.suggest_int("context", 2, 8), 1), "ridge")
-        >>> study = sweep(space, ar(400, (0.6, 0.3)), since=300, trials=3)
+        >>> study = sweep(space, panel, since=300, trials=3)
         >>> len(study.trials), 2 <= study.best_params["context"] <= 8
         (3, True)
     """
