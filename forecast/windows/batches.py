@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from forecast.windows.loading import Cursor, Share, weight
+from forecast.windows.loading import Cursor, Resumable, Share, weight
 
 
 class Draw(NamedTuple):
@@ -33,7 +33,7 @@ class Draw(NamedTuple):
         return weight(self.own, self.cells, self.world)
 
 
-class Batches:
+class Batches(Resumable):
     """Passes over origins in batches. Lightning takes it as it is and puts no sampler into it.
 
     Every `iter` begins a new pass. Each process gets its part of every batch of the same order: nothing is padded or
@@ -64,24 +64,12 @@ class Batches:
         self.index, self.size, self.cells, self.share, self.seed = index, size, cells, share, seed
         self.cursor = Cursor(-(-len(index) // size))
 
-    def __len__(self) -> int:
-        """Batches of a pass."""
-        return self.cursor.length
-
     def __iter__(self) -> Iterator[Draw]:
         epoch, coming = self.cursor.enter()
         order = self._order(epoch)
         for here in coming:
             self.cursor.position = here + 1
             yield self._draw(order, here)
-
-    def state_dict(self) -> dict[str, int]:
-        """Where the loader stands: the pass, and the batch that comes next in it."""
-        return self.cursor.state_dict()
-
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on from where another loader stood."""
-        self.cursor.load_state_dict(state)
 
     def _order(self, epoch: int) -> np.ndarray:
         if self.seed is None:

@@ -60,3 +60,21 @@ class Cursor:
         """Go on from where another loader stood."""
         self.epoch, self.position = int(state["epoch"]), int(state["position"])
         self._resume = (self.epoch, self.position) if self.position < self.length else None
+
+
+class Resumable:
+    """A loader that says how long a pass is and where it stands in it, by its cursor."""
+
+    cursor: Cursor
+
+    def __len__(self) -> int:
+        """Batches of a pass, as many in every pass."""
+        return self.cursor.length
+
+    def state_dict(self) -> dict[str, int]:
+        """Where the loader stands: the pass, and the batch that comes next in it."""
+        return self.cursor.state_dict()
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go on from where another loader stood."""
+        self.cursor.load_state_dict(state)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from forecast.data.panel import Origins, Panel
 from forecast.windows.lanes import Turns, lay_out, segments
-from forecast.windows.loading import Cursor, Share, weight
+from forecast.windows.loading import Cursor, Resumable, Share, weight
 
 
 class Turn(NamedTuple):
@@ -52,7 +52,7 @@ class Pace(NamedTuple):
     burn_in: int
 
 
-class Stream:
+class Stream(Resumable):
     """Passes over a panel in lanes. Lightning takes it as it is and puts no sampler into it.
 
     Every `iter` begins a new pass. The stream can say where it stands (`state_dict`) and go on from there, in the
@@ -95,24 +95,12 @@ class Stream:
         self.cells[panel.offsets[origins.series] + origins.step - 1] = cells_ahead(panel, origins, horizon)
         self.cursor = Cursor(len(self._turns(0).row))
 
-    def __len__(self) -> int:
-        """Turns of a pass, the same in every pass."""
-        return self.cursor.length
-
     def __iter__(self) -> Iterator[Turn]:
         epoch, coming = self.cursor.enter()
         turns = self._turns(epoch)
         for here in coming:
             self.cursor.position = here + 1
             yield self._turn(turns, here)
-
-    def state_dict(self) -> dict[str, int]:
-        """Where the stream stands: the pass, and the turn that comes next in it."""
-        return self.cursor.state_dict()
-
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on from where another stream stood."""
-        self.cursor.load_state_dict(state)
 
     def _turns(self, epoch: int) -> Turns:
         rng = None if self.seed is None else np.random.default_rng((self.seed, epoch))
