@@ -107,7 +107,8 @@ class ContestantSpace:
     def settings(self, trial: optuna.trial.BaseTrial) -> Contestant:
         """The settings a trial draws."""
         drawn = _plain(self.base)
-        for name, choice in self.choices.items():
+        for name in sorted(self.choices, key=lambda name: name != "feed"):  # the feed decides what is drawn after it
+            choice = self.choices[name]
             if "feed" not in self.choices or OF_FEED.get(name, drawn["feed"]) == drawn["feed"]:
                 drawn[name] = _draw(trial, name, choice)
         options: dict[str, Any] = {
@@ -128,9 +129,14 @@ def space_of(model: str, table: Mapping[str, object], window: Window, training: 
     Args:
         model: "recurrent", or a scikit-learn preset.
         table: of each setting a list to choose from, a table {low, high, log, step}, or one value; empty for the
-            space that goes with the model.
+            space that goes with the model. Options of a regressor stand in a table `options` of their own.
     """
-    choices = {name: _choice(entry, f"space.{name}") for name, entry in table.items()} or None
+    options = table.get("options", {})
+    if not isinstance(options, Mapping):
+        raise SettingsError("space.options: a table, such as [space.options]")
+    plain = {name: entry for name, entry in table.items() if name != "options"}
+    plain |= {f"options.{name}": entry for name, entry in options.items()}
+    choices = {name: _choice(entry, f"space.{name}") for name, entry in plain.items()} or None
     if model == "recurrent":
         return network_space(window, training, choices)
     return tabular_space(window, model, training, choices)

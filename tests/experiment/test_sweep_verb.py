@@ -3,6 +3,7 @@
 import json
 import tomllib
 
+import optuna
 import pandas as pd
 import pytest
 
@@ -130,6 +131,22 @@ def test_spaces_are_read_back_from_their_tables():
         space = space_of(model, {}, Window(12, 3), Training())
         assert space_of(model, to_table(space), Window(12, 3), Training()) == space
     assert space_of("recurrent", {"layers": 2}, Window(12, 3), Training()).choices == {"layers": 2}
+
+
+def test_the_feed_decides_what_is_drawn_wherever_it_stands_in_the_table():
+    table = {"lanes": [4, 8], "batch_size": [32, 64], "feed": ["windowed", "streamed"]}
+    space = space_of("recurrent", table, Window(12, 3), Training())
+    streamed = space.settings(optuna.trial.FixedTrial({"feed": "streamed", "lanes": 8}))
+    windowed = space.settings(optuna.trial.FixedTrial({"feed": "windowed", "batch_size": 32}))
+    assert (streamed.lanes, streamed.batch_size) == (8, None)
+    assert (windowed.lanes, windowed.batch_size) == (None, 32)
+
+
+def test_options_of_a_regressor_may_stand_in_a_table_of_their_own():
+    nested = space_of("ridge", {"options": {"alpha": {"low": 0.1, "high": 10.0}}}, Window(12, 3), Training())
+    assert nested == space_of("ridge", {"options.alpha": {"low": 0.1, "high": 10.0}}, Window(12, 3), Training())
+    with pytest.raises(SettingsError, match=r"space\.options"):
+        space_of("ridge", {"options": 3}, Window(12, 3), Training())
 
 
 def test_the_experiment_keeps_its_sweep_in_its_settings(folder):
