@@ -97,7 +97,7 @@ def _sought(args: argparse.Namespace) -> tuple[Experiment, Panel]:
         return replace(experiment, sweep=read_sweep(known["sweep"] | asked, known["space"])), panel
     schema, split, training = schema_of(args), split_of(args), training_of(args)
     window = {"context": args.context, "horizon": args.horizon}
-    sought = read_sweep(asked, {})
+    sought = read_sweep(asked | {"seed": args.seed}, {})
     experiment, panel = plan(args.data, schema, **window, split=split, models=(split.baseline,), training=training)
     return replace(experiment, sweep=sought), panel
 

@@ -93,11 +93,23 @@ def test_flags_sweep_a_file_without_settings(folder, capsys):
         "--trials",
         "2",
     ]
-    more = ["--folds", "1", "--model", "ridge", "--metric", "rmse", "--storage", f"journal:{folder}/s.log"]
+    more = [
+        "--folds",
+        "1",
+        "--model",
+        "ridge",
+        "--metric",
+        "rmse",
+        "--seed",
+        "7",
+        "--storage",
+        f"journal:{folder}/s.log",
+    ]
     assert main([*asked, *more, "--out", str(folder / "out")]) == 0
     assert "ridge" in capsys.readouterr().out
     assert (folder / "s.log").is_file()
     assert not (folder / "out" / "study.db").exists()
+    assert tomllib.loads((folder / "out" / "settings.toml").read_text())["sweep"]["seed"] == 7
     assert "rmse" in pd.read_csv(folder / "out" / "trials.csv")
 
 
