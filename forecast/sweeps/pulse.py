@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
+import warnings
 from functools import cache
 from pathlib import Path
 from threading import Event, Thread
@@ -31,6 +32,8 @@ class Pulse:
                 self.trial.storage.set_trial_user_attr(self.trial._trial_id, BEAT, time.time())
             except optuna.exceptions.UpdateFinishedTrialError:
                 return
+            except optuna.exceptions.StorageInternalError as error:  # the next beat may pass; six in a row must fail
+                warnings.warn(f"no sign of life could be written ({error})", RuntimeWarning, stacklevel=1)
 
     def __enter__(self) -> Self:
         self.thread.start()

@@ -93,6 +93,23 @@ def test_a_lost_trial_goes_back_with_its_parameters_and_is_counted_once(storage)
     assert numbers == [2, 1]
 
 
+def test_two_workers_that_find_the_same_lost_trial_retry_it_once(storage):
+    slots = slots_in(storage, 1)
+    slots.fill()
+    lost = slots.claim()
+    storage.set_trial_user_attr(lost._trial_id, WORKER, me() | {"born": "in another life"})
+    slots.requeue()
+    slots.study().enqueue_trial({}, {RETRY: lost.number})  # the other one's, at the same moment
+    more = slots_in(storage, 2)
+    assert [trial.number for trial in counted(more.trials())] == [1]
+    more.fill()
+    taken = []
+    while (trial := more.claim()) is not None:
+        trial.study.tell(trial, 0.0)
+        taken.append(trial.number)
+    assert sorted(taken) == [1, 3]
+
+
 def test_a_trial_that_kills_its_worker_every_time_is_recorded_as_failed(storage):
     slots = slots_in(storage, 1)
     slots.fill()
