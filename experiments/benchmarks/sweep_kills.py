@@ -26,7 +26,7 @@ from pathlib import Path
 
 import numpy as np
 import optuna
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 import forecast as fc
 from forecast.data.forecast import Forecast
@@ -138,8 +138,13 @@ def check(place: str, trials: int) -> str:
     assert all(trial.state is TrialState.COMPLETE for trial in ends), [trial.state.name for trial in ends]
     assert not [trial for trial in everything if trial.state is TrialState.RUNNING]
     lost = [trial for trial in everything if is_lost(trial)]
-    again = {trial.user_attrs[RETRY]: trial for trial in everything if RETRY in trial.user_attrs}
-    assert all(again[trial.number].params.items() >= trial.params.items() for trial in lost)
+    again: dict[int, FrozenTrial] = {}
+    for trial in everything:  # two workers may put the same one back: the first counts, and the other is never begun
+        if RETRY in trial.user_attrs:
+            again.setdefault(trial.user_attrs[RETRY], trial)
+    for trial in lost:
+        given = again[trial.number].system_attrs["fixed_params"]  # what it runs with, even if it was killed before
+        assert given.items() >= trial.params.items(), f"trial {trial.number}: {trial.params} became {given}"
     return f"{len(ends)} of {trials} complete, none running, {len(lost)} lost ones done again with their parameters"
 
 
