@@ -29,7 +29,17 @@ if TYPE_CHECKING:
     from forecast.forecasters.naive import Drift, Mean, Naive, SeasonalNaive
     from forecast.forecasters.recurrent import Recurrent
     from forecast.forecasters.tabular import Tabular
-    from forecast.nets.heads import Point
+    from forecast.nets.heads import (
+        Category,
+        Direction,
+        Gaussian,
+        GaussianMixture,
+        NegativeBinomialCount,
+        Point,
+        PoissonCount,
+        Quantiles,
+        Student,
+    )
     from forecast.nets.network import Architecture, Network, Sizes
     from forecast.plotting import plot, plot_scores, plot_steps
     from forecast.sweeps.reading import best_trial, importances, trials_frame
@@ -64,7 +74,17 @@ _ROOMS = {
     "sweeps.reading": ("best_trial", "importances", "trials_frame"),
     "sweeps.search": ("Search",),
     "sweeps.sweep": ("sweep",),
-    "nets.heads": ("Point",),
+    "nets.heads": (
+        "Category",
+        "Direction",
+        "Gaussian",
+        "GaussianMixture",
+        "NegativeBinomialCount",
+        "Point",
+        "PoissonCount",
+        "Quantiles",
+        "Student",
+    ),
     "nets.network": ("Architecture", "Network", "Sizes"),
     "plotting": ("plot", "plot_scores", "plot_steps"),
     "training.datamodule": ("DataModule",),

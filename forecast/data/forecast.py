@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.data.panel import Origins, Panel
+from forecast.distributions import Distribution
 
 
 class HasWindow(Protocol):
@@ -47,6 +48,7 @@ class Forecast:
         series: names of the panel's series (`origins.series` indexes them).
         known: datetime64[us] [origin], time of the last known row.
         times: datetime64[us] [origin, step], time of each forecast.
+        distribution: what is said of every cell, in the units of the series; None for points and bare quantiles.
     """
 
     origins: Origins
@@ -56,18 +58,27 @@ class Forecast:
     series: tuple[str, ...]
     known: np.ndarray
     times: np.ndarray
+    distribution: Distribution | None = None
 
     @classmethod
-    def at(cls, panel: Panel, origins: Origins, values: np.ndarray, levels: tuple[float, ...] = ()) -> Forecast:
+    def at(
+        cls,
+        panel: Panel,
+        origins: Origins,
+        values: np.ndarray,
+        levels: tuple[float, ...] = (),
+        distribution: Distribution | None = None,
+    ) -> Forecast:
         """Attach names and dates: rows of the panel where they exist, its calendar beyond its end.
 
         Args:
             values: [origin, step, target] for a point forecast, or [origin, step, target, level].
+            distribution: of every cell, where the forecaster knows one.
         """
         values = np.asarray(values, dtype=np.float64)
         values = values[..., None] if values.ndim == 3 else values
         known, times = forecast_times(panel, origins, values.shape[1])
-        return cls(origins, values, levels, panel.targets, panel.series, known, times)
+        return cls(origins, values, levels, panel.targets, panel.series, known, times, distribution)
 
     @property
     def point(self) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Literal
 
 from forecast.data.forecast import Forecaster
@@ -12,7 +12,7 @@ from forecast.experiment.tables import settings
 from forecast.forecasters.linear import Linear
 from forecast.forecasters.naive import Drift, Mean, Naive, SeasonalNaive
 from forecast.forecasters.recurrent import Recurrent
-from forecast.nets.heads import Point
+from forecast.nets.heads import HEADS, Head
 from forecast.nets.network import Channels
 from forecast.nets.scaling import Scaling
 from forecast.training.fit import Training
@@ -88,6 +88,11 @@ class RecurrentSettings:
 
     Args:
         criterion: of the point head: "mse", "mae" or "huber".
+        head: what the network says of every step: one number ("point"), "quantiles", a distribution, or classes.
+        levels: quantile levels of a head that has any; None takes its own.
+        band: of the direction head, its dead band.
+        components: of the mixture head.
+        transform: of the targets, undone in the forecast.
         feed: "windowed" (the state starts afresh in each window) or "streamed" (it is carried along the series).
         batch_size: of a windowed feed; None takes its default.
         lanes: of a streamed feed.
@@ -104,7 +109,22 @@ class RecurrentSettings:
     scaling: Scaling | None = None
     skip: bool = True
     channels: Channels = "independent"
-    criterion: Literal["mse", "mae", "huber"] = "mse"
+    criterion: Literal["mse", "mae", "huber"] | None = None
+    head: Literal[
+        "point",
+        "quantiles",
+        "gaussian",
+        "student",
+        "mixture",
+        "poisson",
+        "negative-binomial",
+        "direction",
+        "category",
+    ] = "point"
+    levels: tuple[float, ...] | None = None
+    band: float | None = None
+    components: int | None = None
+    transform: Literal["none", "log", "log1p", "box-cox", "difference", "log-return"] = "none"
     feed: Literal["windowed", "streamed"] = "windowed"
     batch_size: int | None = None
     lanes: int | None = None
@@ -122,6 +142,10 @@ class RecurrentSettings:
         for name in foreign:
             if getattr(self, name) is not None:
                 raise SettingsError(f"{name} means nothing to a {self.feed} feed; leave it out, or change feed")
+        known = {each.name for each in fields(HEADS[self.head])}  # type: ignore[arg-type]
+        for name in HEAD_SETTINGS:
+            if getattr(self, name) is not None and name not in known:
+                raise SettingsError(f"{name} means nothing to a {self.head} head; leave it out, or change head")
 
     def make(self, window: Window, training: Training) -> Forecaster:
         """The forecaster."""
@@ -136,18 +160,28 @@ class RecurrentSettings:
             self.scaling,
             self.skip,
             self.channels,
-            Point(self.criterion),
+            self._head(),
             self._feed(),
             training,
             self.time_constant,
             self.calendar,
+            self.transform,
         )
+
+    def _head(self) -> Head:
+        """The head, with those of its settings that were named."""
+        kind = HEADS[self.head]
+        asked = {name: getattr(self, name) for name in HEAD_SETTINGS}
+        return kind(**{name: value for name, value in asked.items() if value is not None})
 
     def _feed(self) -> Feed:
         if self.feed == "windowed":
             return Windowed() if self.batch_size is None else Windowed(self.batch_size)
         feed = Streamed(self.lanes, burn_in=self.burn_in)
         return feed if self.chunk is None else replace(feed, chunk=self.chunk)
+
+
+HEAD_SETTINGS = ("criterion", "levels", "band", "components")
 
 
 def seen_by(window: Window, context: int | None) -> Window:

@@ -18,20 +18,22 @@ from torch import Tensor
 from forecast.data.cycles import PERIODS
 from forecast.data.panel import Panel
 from forecast.data.rows import day
-from forecast.data.scale import Scale
+from forecast.data.scale import Measure, Scale
 from forecast.data.schema import Schema
+from forecast.data.transforms import OFFSETS
 from forecast.errors import DataError, NotFittedError, SettingsError
 from forecast.forecasters.linear import Linear
 from forecast.forecasters.naive import Drift, Mean, Naive, SeasonalNaive
 from forecast.forecasters.recurrent import Recurrent
+from forecast.forecasters.saying import needs_noise
 from forecast.nets.cells import NAMED, CellFactory
-from forecast.nets.heads import Point
+from forecast.nets.heads import HEADS
 from forecast.nets.network import Network, Sizes
 from forecast.training.fit import Training
 from forecast.windows.feeds import Feed, Streamed, Windowed
 from forecast.windows.window import Window
 
-FORMAT = 2
+FORMAT = 3
 CONFIG, NUMBERS = "config.json", "numbers.safetensors"
 RULES = {"naive": Naive, "drift": Drift, "mean": Mean}
 Saved = Naive | SeasonalNaive | Drift | Mean | Linear | Recurrent
@@ -64,15 +66,9 @@ def require_savable(model: object) -> Saved:
             f"{type(model).__name__} cannot be saved: its file would have to run code when loaded. "
             "Save linear, a recurrent network or a naive rule."
         )
-    if isinstance(model, Recurrent):
-        _point(model)
+    if isinstance(model, Recurrent) and type(model.head) not in HEADS.values():
+        raise SettingsError(f"head {type(model.head).__name__}: a head of your own cannot be saved, only those of ours")
     return model
-
-
-def _point(model: Recurrent) -> Point:
-    if not isinstance(model.head, Point):
-        raise SettingsError(f"head {type(model.head).__name__} cannot be saved yet")
-    return model.head
 
 
 def save(model: Saved, directory: str | Path, panel: Panel) -> Path:
@@ -158,9 +154,8 @@ def _describe(model: Saved) -> tuple[dict[str, Any], dict[str, Tensor]]:
         if model.weights is None or model.scale is None:
             raise NotFittedError("fit the model before saving it")
         config = {"kind": "linear", "validation": model.validation, "penalty": model.penalty}
-        return config | {"series": model.scale.series}, _scale_numbers(model.scale) | {
-            "weights": torch.from_numpy(model.weights)
-        }
+        config |= {"series": model.scale.series, "measure": asdict(Measure())}
+        return config, _scale_numbers(model.scale) | {"weights": torch.from_numpy(model.weights)}
     if isinstance(model, SeasonalNaive):
         return {"kind": "seasonal-naive", "season": model.fitted_season}, {}
     return {"kind": next(kind for kind, rule in RULES.items() if isinstance(model, rule))}, {}
@@ -176,15 +171,18 @@ def _describe_recurrent(model: Recurrent) -> tuple[dict[str, Any], dict[str, Ten
         "kind": "recurrent",
         "architecture": architecture,
         "sizes": asdict(model.network.sizes),
-        "head": {"criterion": _point(model).criterion},
+        "head": {"kind": next(kind for kind, head in HEADS.items() if type(model.head) is head), **asdict(model.head)},  # type: ignore[arg-type]
+        "transform": model.transform,
         "training": asdict(model.training),
         "feed": {"kind": type(model.feed).__name__.lower(), **asdict(model.feed)},
         "calendar": model.calendar,
         "cycles": list(model.cycles),
         "series": model.scale.series,
+        "measure": asdict(model.measure),
     }
     weights = {f"network.{name}": value.detach().cpu() for name, value in model.network.state_dict().items()}
-    return config, _scale_numbers(model.scale) | weights
+    noise = {} if model.noise is None else {"noise": torch.from_numpy(model.noise)}
+    return config, _scale_numbers(model.scale) | noise | weights
 
 
 def _build(config: dict[str, Any], numbers: dict[str, Tensor], cell: CellFactory | None) -> Saved:
@@ -216,7 +214,8 @@ def _build_recurrent(
     schema: Schema,
     cell: CellFactory | None,
 ) -> Recurrent:
-    settings = dict(config["architecture"])
+    settings, about = dict(config["architecture"]), dict(config["head"])
+    head = HEADS[about.pop("kind")](**about)
     cycles = tuple(str(name) for name in config["cycles"])
     if not set(cycles) <= set(PERIODS):
         raise ValueError(f"cycles {cycles} of the calendar, known are {tuple(PERIODS)}")
@@ -227,7 +226,8 @@ def _build_recurrent(
     model = Recurrent(
         window,
         **settings,
-        head=Point(config["head"]["criterion"]),
+        head=head,
+        transform=config["transform"],
         feed=_feed(dict(config["feed"])),
         training=Training(**config["training"]),
         calendar=config["calendar"],
@@ -241,6 +241,9 @@ def _build_recurrent(
     prefix = "network."
     network.load_state_dict({name[len(prefix) :]: v for name, v in numbers.items() if name.startswith(prefix)})
     model.network, model.scale, model.schema, model.cycles = network, scale, schema, cycles
+    if needs_noise(model.head, model.measure):
+        _require_shape("noise", numbers["noise"], (window.horizon, layout.targets))
+        model.noise = numbers["noise"].numpy()
     return model
 
 
@@ -255,16 +258,20 @@ def _feed(settings: dict[str, Any]) -> Feed:
 def _scale_numbers(scale: Scale) -> dict[str, Tensor]:
     arrays = {"center": scale.center, "spread": scale.spread}
     arrays |= {"static_center": scale.static_center, "static_spread": scale.static_spread}
+    arrays |= {} if scale.power is None else {"power": scale.power}
     return {f"scale.{name}": torch.from_numpy(np.ascontiguousarray(value)) for name, value in arrays.items()}
 
 
 def _scale(config: dict[str, Any], numbers: dict[str, Tensor], schema: Schema) -> Scale:
-    series, layout = tuple(config["series"]), schema.layout
+    series, layout, measure = tuple(config["series"]), schema.layout, Measure(**config["measure"])
     shapes = {"center": (len(series), layout.channels), "static_center": (layout.static,)}
     shapes |= {"spread": shapes["center"], "static_spread": shapes["static_center"]}
+    if measure.transform != "none":
+        shapes["power"] = (len(series), layout.targets)
     for name, shape in shapes.items():
         _require_shape(f"scale.{name}", numbers[f"scale.{name}"], shape)
-    return Scale(series, **{name: numbers[f"scale.{name}"].numpy() for name in shapes})
+    arrays = {name: numbers[f"scale.{name}"].numpy() for name in shapes}
+    return Scale(series, **arrays, offset=OFFSETS.get(measure.transform, 0.0), units=measure.units)
 
 
 def _require_shape(name: str, value: Tensor, shape: tuple[int, ...]) -> None:

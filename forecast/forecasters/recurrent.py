@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Self
+from typing import NamedTuple, Self
 
+import numpy as np
 import torch
 
-from forecast.data.forecast import Forecast
+from forecast.data.forecast import Forecast, truth
 from forecast.data.panel import Origins, Panel
 from forecast.data.scale import Scale
 from forecast.data.schema import Schema
 from forecast.errors import NotFittedError
 from forecast.forecasters.live.forecaster import Live
+from forecast.forecasters.saying import as_forecast, measure_of, needs_noise, said, scaling_of
 from forecast.nets.cells import CellFactory
 from forecast.nets.heads import Head, Point
 from forecast.nets.network import Architecture, Channels, Network, Sizes
@@ -24,10 +26,23 @@ from forecast.training.module import RecurrentModule
 from forecast.training.onepass import forecast_once, rest_of
 from forecast.training.rest import Rest
 from forecast.windows.feeds import Feed, Streamed, Windowed
-from forecast.windows.gather import require_reach, scaled_rows
+from forecast.windows.gather import newest, require_reach, scaled_rows
 from forecast.windows.window import Window
 
 PREDICT_BATCH = 1024
+NOISE_ORIGINS = 2000
+
+
+class Asked(NamedTuple):
+    """What a network says at origins, scaled.
+
+    Args:
+        parameters: float64 [origin, step, target, width].
+        last: float64 [origin, target], the newest values.
+    """
+
+    parameters: np.ndarray
+    last: np.ndarray
 
 
 class Recurrent:
@@ -39,8 +54,8 @@ class Recurrent:
         hidden_size: numbers in the state of each layer.
         layers: recurrent layers.
         dropout: after every recurrent layer.
-        scaling: "last", "standard", "running" or "none" (`forecast.nets.scaling.scale`); None takes "last" for windows
-            and "running" for streams.
+        scaling: "last", "standard", "running", "difference" or "none" (`forecast.nets.scaling.scale`); None takes
+            "last" for windows ("standard" for counts) and "running" for streams.
         skip: add a linear map from the context to the horizon.
         channels: "independent" (one network for every target) or "joint".
         head: what the output means and the loss it is trained by.
@@ -48,6 +63,10 @@ class Recurrent:
         training: epochs, learning rate and the rest.
         time_constant: of "running" scaling, in steps; None takes the context.
         calendar: add the cycles of the calendar to the inputs; None: for streams.
+        transform: of the targets, undone in the forecast: "log", "log1p", "box-cox"; "difference" and "log-return"
+            forecast the change from the newest value, in units of the usual change lately (scaling="difference").
+            A point head trained by "mse" forecasts the mean of transformed values; it is made the mean of the values
+            by the errors on the validation span, taken as normal.
 
     Attributes:
         history: losses of the last fit, None before.
@@ -70,12 +89,14 @@ class Recurrent:
         training: Training = Training(),  # noqa: B008 - a frozen value
         time_constant: float | None = None,
         calendar: bool | None = None,
+        transform: str = "none",
     ) -> None:
         self.window, self.head, self.feed, self.training, self.calendar = window, head, feed, training, calendar
-        if scaling is None:
-            scaling = "running" if isinstance(feed, Streamed) else "last"
+        self.transform, self.measure = transform, measure_of(transform, head)
+        scaling = scaling_of(transform, head, scaling, isinstance(feed, Streamed))
         self.architecture = Architecture(cell, hidden_size, layers, dropout, scaling, skip, channels, time_constant)
         self.cycles: tuple[str, ...] = ()
+        self.noise: np.ndarray | None = None
         self.network: Network | None = None
         self.scale: Scale | None = None
         self.schema: Schema | None = None
@@ -101,7 +122,13 @@ class Recurrent:
         """
         training = self.training
         data = DataModule(
-            panel, self.window, self.feed, validation=training.validation, seed=training.seed, calendar=self.calendar
+            panel,
+            self.window,
+            self.feed,
+            validation=training.validation,
+            seed=training.seed,
+            calendar=self.calendar,
+            measure=self.measure,
         )
         # CUDA is not woken up for its random numbers: processes could not be forked then.
         with torch.random.fork_rng(devices=range(torch.cuda.device_count() if torch.cuda.is_initialized() else 0)):
@@ -114,7 +141,18 @@ class Recurrent:
         if isinstance(self.feed, Streamed):
             rows = scaled_rows(panel, self.scale.of(panel, self.window.context), cycles=self.cycles)
             self.rest = rest_of(network, rows.to(next(network.parameters()).device), panel)
+        self.noise = None
+        if needs_noise(self.head, self.measure):
+            self.noise = self._errors(panel, data.split.validation if training.validation else data.split.training)
         return self
+
+    def _errors(self, panel: Panel, origins: Origins) -> np.ndarray:
+        """Root mean squared error [step, target] at origins, in the units of the scale."""
+        origins = origins[np.unique(np.linspace(0, len(origins) - 1, NOISE_ORIGINS).round().astype(np.int64))]
+        asked, scale = self._ask(panel, origins)
+        values, seen = truth(scale.plausible(panel), origins, self.window.horizon)
+        away = scale.link(origins.series, values.shape[2]).to_base(values) - asked.parameters[..., 0]
+        return np.sqrt((np.where(seen, away, 0.0) ** 2).sum(axis=0) / np.maximum(seen.sum(axis=0), 1))
 
     def predict(self, panel: Panel, origins: Origins | None = None) -> Forecast:
         """Forecast at origins, by default at the end of every series.
@@ -123,19 +161,27 @@ class Recurrent:
             NotFittedError: before fit.
             DataError: other channels than in training, too few rows behind an origin, no future covariates ahead.
         """
-        if self.network is None or self.scale is None or self.schema is None:
+        if self.schema is None:
             raise NotFittedError("this Recurrent has not been fitted; call fit first")
         panel.require_channels(self.schema)
         origins = panel.end_origins() if origins is None else origins
         require_reach(panel, origins, self.window.context, self.window.horizon)
+        asked, scale = self._ask(panel, origins)
+        what = said(self.head, asked.parameters, asked.last, scale, origins.series, self.noise)
+        return as_forecast(panel, origins, what)
+
+    def _ask(self, panel: Panel, origins: Origins) -> tuple[Asked, Scale]:
+        """Parameters of the head at origins, in the units of the panel's scale, and that scale."""
+        assert self.network is not None  # asked of fitted models only
+        assert self.scale is not None
         scale = self.scale.of(panel, self.window.context)
         rows = scaled_rows(panel, scale, cycles=self.cycles).to(next(self.network.parameters()).device)
         if isinstance(self.feed, Streamed):
-            values = forecast_once(self.network, rows, panel, origins, self.rest)
+            parameters = forecast_once(self.network, rows, panel, origins, self.rest)
         else:
             parts = batches(rows, panel, origins, self.window, PREDICT_BATCH)
-            values = forecast_values(RecurrentModule(self.network), rows, parts, self.window)
-        return Forecast.at(panel, origins, scale.invert(values, origins.series), self.head.levels)
+            parameters = forecast_values(self.network, rows, parts, self.window)
+        return Asked(parameters, newest(rows, panel, origins)), scale
 
     def live(self, panel: Panel) -> Live:
         """Read a panel to its end and go on with a step for every new row; for models with `feed=Streamed()`.

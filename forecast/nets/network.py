@@ -21,7 +21,16 @@ from forecast.errors import SettingsError, did_you_mean
 from forecast.nets.cells import CellFactory, build_cell, require_one_way
 from forecast.nets.heads import Head
 from forecast.nets.memory import Memory, Reading, Stand
-from forecast.nets.scaling import CAUSAL, SCALINGS, Moments, Scaling, require_causal, running_moments, scale
+from forecast.nets.scaling import (
+    CAUSAL,
+    SCALINGS,
+    Moments,
+    Scaling,
+    change_moments,
+    require_causal,
+    running_moments,
+    scale,
+)
 
 Channels = Literal["independent", "joint"]
 
@@ -52,7 +61,7 @@ class Architecture:
         skip: add a linear map from the scaled context to the horizon.
         channels: "independent" runs one shared network over each target alone (covariates beside it); "joint" reads
             all targets at once.
-        time_constant: of "running" scaling, in steps; None takes the context.
+        time_constant: of "running" and "difference" scaling, in steps; None takes the context.
     """
 
     cell: str | CellFactory = "gru"
@@ -119,7 +128,7 @@ class Network(nn.Module):
             if layer is not None:
                 nn.init.zeros_(layer.weight)
                 nn.init.zeros_(layer.bias)
-        if self.skip is not None and self.causal:
+        if self.skip is not None and self.causal and self.head.located:
             self.skip.weight.view(self.sizes.horizon, self.head.width, -1)[:, 0, -1] = 1.0
 
     def forward(
@@ -163,6 +172,8 @@ class Network(nn.Module):
         self.require_causal()
         if self.architecture.scaling == "running":
             moments = running_moments(before, weight, self.time_constant)[2]
+        elif self.architecture.scaling == "difference":
+            moments = change_moments(before, weight, self.time_constant)[0]
         else:
             moments = Moments(*[torch.zeros_like(before[:, 0])] * 3)
         return Memory(self.cell.initial(len(before) * self.fold), before, moments)
@@ -176,7 +187,9 @@ class Network(nn.Module):
     ) -> tuple[Reading, Memory]:
         """Read a piece of a stream; pieces of any length give what reading at once gives."""
         targets = past[..., : self.sizes.targets]
-        scaled = scale(targets, self._of_targets(seen), self.architecture.scaling, self.time_constant, memory.moments)
+        start, before = memory.moments, memory.recent[:, -1:]
+        settings = (self.architecture.scaling, self.time_constant)
+        scaled = scale(targets, self._of_targets(seen), *settings, start, before)
         shift, spread = scaled.shift.expand_as(targets), scaled.spread.expand_as(targets)
         x = self._inputs(scaled.past, self._difference(memory.recent[:, -1:], targets, spread), past, static)
         hidden, state = self.cell(x, memory.cell)

@@ -1,7 +1,8 @@
 """Scaling: which level and width the network sees at a step, and how its forecast is brought back.
 
 All of it is causal: the forecast at an origin is scaled by what was known there. "last" and "standard" look at a whole
-window, so they need one that ends at the origin; "running" and "none" go step by step and can be carried on a stream.
+window, so they need one that ends at the origin; "running", "difference" and "none" go step by step and can be carried
+on a stream.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from torch import Tensor
 
 from forecast.errors import SettingsError
 
-Scaling = Literal["last", "standard", "running", "none"]
-SCALINGS: tuple[Scaling, ...] = ("last", "standard", "running", "none")
-CAUSAL: tuple[Scaling, ...] = ("running", "none")
+Scaling = Literal["last", "standard", "running", "difference", "none"]
+SCALINGS: tuple[Scaling, ...] = ("last", "standard", "running", "difference", "none")
+CAUSAL: tuple[Scaling, ...] = ("running", "difference", "none")
 BLOCK = 256
 FLOOR = 1e-30
 """Weight below which the past decays no further in a gap: float32 still holds it, and a new value outweighs it."""
@@ -33,7 +34,8 @@ def require_causal(scaling: Scaling) -> None:
 class Scaled(NamedTuple):
     """Scaled targets, and the affine map at each step that leads from their units back to those of the series.
 
-    `shift` and `spread` have one step where the whole window shares them. `moments` is what "running" carries on.
+    `shift` and `spread` have one step where the whole window shares them. `moments` is what "running" and "difference"
+    carry on.
     """
 
     past: Float[Tensor, "batch time target"]
@@ -48,6 +50,7 @@ def scale(
     scaling: Scaling,
     time_constant: float,
     start: Moments | None = None,
+    before: Float[Tensor, "batch 1 target"] | None = None,
 ) -> Scaled:
     """Scale the targets of a window, or of a piece of a stream.
 
@@ -55,9 +58,12 @@ def scale(
         past: targets, missing cells carried forward.
         seen: which cells were observed; None: all.
         scaling: "last" subtracts the newest value; "standard" uses the mean and standard deviation of the window;
-            "running" an exponential mean and standard deviation up to each step; "none" leaves the units alone.
-        time_constant: steps after which a value's weight in "running" has fallen to 1/e.
-        start: the moments "running" goes on from.
+            "running" an exponential mean and standard deviation up to each step; "difference" the newest value and
+            the exponential root mean square of the changes up to each step, its logarithm is then the scaled value
+            (changes are inputs of their own); "none" leaves the units alone.
+        time_constant: steps after which a value's weight in "running" or "difference" has fallen to 1/e.
+        start: the moments that go on.
+        before: the row before the first one, for "difference"; None: there was none.
 
     Example:
         >>> scale(torch.tensor([[[1.0], [3.0]]]), None, "last", 10.0).past.flatten().tolist()
@@ -75,9 +81,34 @@ def scale(
         mean = (past * weight).sum(dim=1, keepdim=True) / count
         spread = _positive(_root(((past - mean) ** 2 * weight).sum(dim=1, keepdim=True) / count))
         return Scaled((past - mean) / spread, mean, spread)
+    if scaling == "difference":
+        return _by_changes(past, weight, time_constant, start, before)
     mean, width, moments = running_moments(past, weight, time_constant, start)
     spread = _positive(width)
     return Scaled((past - mean) / spread, mean, spread, moments)
+
+
+def _by_changes(
+    past: Tensor, weight: Tensor | None, time_constant: float, start: Moments | None, before: Tensor | None
+) -> Scaled:
+    moments, spread = change_moments(past, weight, time_constant, start, before)
+    return Scaled(spread.log(), past, spread, moments)
+
+
+def change_moments(
+    past: Float[Tensor, "batch time target"],
+    weight: Float[Tensor, "batch time target"] | None,
+    time_constant: float,
+    start: Moments | None = None,
+    before: Float[Tensor, "batch 1 target"] | None = None,
+) -> tuple[Moments, Float[Tensor, "batch time target"]]:
+    """Moments of the changes from row to row, and their root mean square up to each step.
+
+    The first row of all counts as one that did not change.
+    """
+    changes = torch.diff(past, dim=1, prepend=past[:, :1] if before is None else before)
+    mean, width, moments = running_moments(changes, weight, time_constant, start)
+    return moments, _positive(torch.sqrt(mean * mean + width * width))
 
 
 class Moments(NamedTuple):

@@ -206,8 +206,8 @@ class Answer:
         shift: Float[np.ndarray, "origin target"],
         spread: Float[np.ndarray, "origin target"],
         future: Float32[np.ndarray, "origin horizon known"],
-    ) -> Float[np.ndarray, "origin horizon target value"]:
-        """Forecast values: what the head says times `spread` plus `shift`, in their precision.
+    ) -> Float[np.ndarray, "origin horizon target width"]:
+        """Parameters of the head: for a point what it says times `spread` plus `shift`, in their precision.
 
         Args:
             context: scaled, as in `Stand`.
@@ -241,4 +241,4 @@ class Answer:
         parts = (hidden, context, shift[:, None], spread[:, None])
         with torch.inference_mode():
             stand = Stand(*(torch.from_numpy(np.ascontiguousarray(part)) for part in parts))
-            return self.network.head.values(self.network.answer(stand, torch.from_numpy(future))).numpy()
+            return self.network.answer(stand, torch.from_numpy(future)).double().numpy()

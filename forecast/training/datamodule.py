@@ -14,10 +14,10 @@ from torch import Tensor
 from forecast.data.cycles import cycles_of
 from forecast.data.panel import Origins, Panel
 from forecast.data.readers import from_frame
-from forecast.data.scale import Scale
+from forecast.data.scale import Measure, Scale
 from forecast.data.schema import Schema
 from forecast.data.season import season_of
-from forecast.nets.network import Sizes
+from forecast.nets.network import Network, Sizes
 from forecast.training.placement import Ahead, fits, pinned
 from forecast.windows.batches import Batches, Draw
 from forecast.windows.feeds import Feed, Pace, Streamed, Windowed
@@ -54,6 +54,7 @@ class DataModule(pl.LightningDataModule):
             `limit_val_batches=0`, or Lightning warns).
         seed: of the shuffling, and of where a stream's chunks begin.
         calendar: add the cycles of the calendar to the inputs; None: for streams.
+        measure: transform and unit of the scaled targets; a head says which unit it needs (`Head.units`).
 
     Example:
         >>> import numpy as np
@@ -74,11 +75,13 @@ class DataModule(pl.LightningDataModule):
         validation: float = 0.2,
         seed: int = 0,
         calendar: bool | None = None,
+        measure: Measure = Measure(),  # noqa: B008 - a frozen value
     ) -> None:
         super().__init__()
         self.panel = data if isinstance(data, Panel) else from_frame(data, schema or Schema())
         self.window, self.feed, self.validation, self.seed = window, feed, validation, seed
         self.calendar = isinstance(feed, Streamed) if calendar is None else calendar
+        self.measure = measure
         self._device_rows: Rows | None = None
 
     @cached_property
@@ -89,7 +92,7 @@ class DataModule(pl.LightningDataModule):
     @cached_property
     def scale(self) -> Scale:
         """The scale of the training rows."""
-        return Scale.fit(self.panel, self.split.cut)
+        return Scale.fit(self.panel, self.split.cut, self.measure)
 
     @cached_property
     def cycles(self) -> tuple[str, ...]:
@@ -230,18 +233,19 @@ def batches(rows: Rows, panel: Panel, origins: Origins, window: Window, size: in
     return list(torch.split(index, size)) if len(index) else []
 
 
-def forecast_values(module: torch.nn.Module, rows: Rows, parts: list[Tensor], window: Window) -> np.ndarray:
-    """Forecasts [origin, step, target, value] in scaled units, batch after batch, without a Trainer.
+def forecast_values(network: Network, rows: Rows, parts: list[Tensor], window: Window) -> np.ndarray:
+    """Parameters of the head [origin, step, target, width] in scaled units, batch after batch, without a Trainer.
 
     Args:
-        module: maps a `Batch` to values.
         parts: integer batches of `batches`.
     """
     if not parts:
-        return np.zeros((0, window.horizon, rows.layout.targets, 1))
-    training = module.training
-    module.eval()
+        return np.zeros((0, window.horizon, rows.layout.targets, network.head.width))
+    training, values = network.training, []
+    network.eval()
     with torch.inference_mode():
-        values = [module(gather(rows, part, window.context, window.horizon, targets=False)).cpu() for part in parts]
-    module.train(training)
+        for part in parts:
+            cut = gather(rows, part, window.context, window.horizon, targets=False)
+            values.append(network(cut.past, cut.future, cut.static, cut.past_seen).cpu())
+    network.train(training)
     return torch.cat(values).double().numpy()

@@ -68,8 +68,8 @@ class RecurrentModule(pl.LightningModule):
             super().__setattr__(name, value)
 
     def forward(self, batch: Batch) -> Tensor:
-        """Forecast values [origin, step, target, value] in scaled units, for windows."""
-        return self.network.head.values(self.network(batch.past, batch.future, batch.static, batch.past_seen))
+        """Parameters of the head [origin, step, target, width] in scaled units, for windows."""
+        return self.network(batch.past, batch.future, batch.static, batch.past_seen)
 
     def _raw(self, batch: Batch | Chunk, stage: Stage) -> Tensor:
         if isinstance(batch, Batch):
@@ -100,11 +100,11 @@ class RecurrentModule(pl.LightningModule):
 
     def _loss(self, batch: Batch | Chunk, stage: Stage) -> Tensor:
         """Mean over the observed cells that count, in every process together."""
-        raw, target, seen = self._raw(batch, stage), batch.target, batch.target_seen
+        raw, target, seen, last = self._raw(batch, stage), batch.target, batch.target_seen, batch.last
         if isinstance(batch, Chunk) and stage != "train":
             asked = batch.turn.asked.flatten()
-            target, seen = target[asked], None if seen is None else seen[asked]
-        loss, said = self.network.head.loss(raw, target, seen), _said(batch)
+            target, seen, last = target[asked], None if seen is None else seen[asked], last[asked]
+        loss, said = self.network.head.loss(raw, target, seen, last), _said(batch)
         return loss * said.share if said is not None and said.world > 1 else loss
 
     def training_step(self, batch: Batch | Chunk, batch_idx: int) -> dict[str, Any]:
@@ -153,7 +153,7 @@ class RecurrentModule(pl.LightningModule):
         self.carried.pop("predict", None)
 
     def predict_step(self, batch: Batch | Chunk, batch_idx: int) -> Tensor:
-        return self.network.head.values(self._raw(batch, "predict"))
+        return self._raw(batch, "predict")
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint[KEY] = packed(self.carried.get("train"), self.trainer.world_size)

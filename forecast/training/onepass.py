@@ -35,7 +35,7 @@ class End(NamedTuple):
 
 
 def forecast_once(network: Network, rows: Rows, panel: Panel, origins: Origins, rest: Rest | None = None) -> np.ndarray:
-    """Forecast values [origin, step, target, value] in scaled units, in the order of `origins`.
+    """Parameters of the head [origin, step, target, width] in scaled units, in the order of `origins`.
 
     Each series is read once, up to the last origin that is asked: rows after an origin never enter.
 
@@ -43,8 +43,7 @@ def forecast_once(network: Network, rows: Rows, panel: Panel, origins: Origins, 
         rows: the scaled panel, on the device of the network.
         rest: what an earlier pass left; series that begin with the same rows go on from there.
     """
-    width = max(1, len(network.head.levels))
-    out = np.zeros((len(origins), network.sizes.horizon, network.sizes.targets, width))
+    out = np.zeros((len(origins), network.sizes.horizon, network.sizes.targets, network.head.width))
     training = network.training
     network.eval()
     tour = _tour(network, rows, panel, origins, rest)
@@ -175,7 +174,7 @@ def _values(network: Network, rows: Rows, panel: Panel, origins: Origins, stand:
     if layout.future:
         ahead = (panel.offsets[origins.series] + origins.step)[:, None] + np.arange(horizon)
         future = rows.values[_tensor(ahead, rows)][..., layout.channels - layout.future :]
-    return network.head.values(network.answer(stand, future)).cpu().double().numpy()
+    return network.answer(stand, future).cpu().double().numpy()
 
 
 def _tensor(integers: np.ndarray, rows: Rows) -> Tensor:

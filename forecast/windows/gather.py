@@ -61,6 +61,11 @@ class Batch(NamedTuple):
     target_seen: Tensor | None
     draw: Draw | None = None
 
+    @property
+    def last(self) -> Tensor:
+        """The newest targets, [origin, 1, target]."""
+        return self.past[:, -1:, : self.target.shape[2]]
+
 
 class Chunk(NamedTuple):
     """What a network gets at a turn of a stream, scaled.
@@ -89,6 +94,11 @@ class Chunk(NamedTuple):
     fresh: Tensor | None
     turn: Turn
 
+    @property
+    def last(self) -> Tensor:
+        """The newest targets at each step, [lane x time, 1, target]."""
+        return self.past[..., : self.target.shape[2]].flatten(0, 1)[:, None]
+
 
 def scaled_rows(panel: Panel, scale: Scale, dtype: torch.dtype = torch.float32, cycles: tuple[str, ...] = ()) -> Rows:
     """Scale a panel in float64 and put it into tensors; cells beyond `forecast.data.scale.LIMIT` count as missing.
@@ -110,6 +120,12 @@ def scaled_rows(panel: Panel, scale: Scale, dtype: torch.dtype = torch.float32, 
         layout = layout._replace(past=layout.past + clock.shape[1])
     static = torch.from_numpy(scale.static(panel)).to(dtype)
     return Rows(torch.from_numpy(values), None if seen is None else torch.from_numpy(seen), static, layout)
+
+
+def newest(rows: Rows, panel: Panel, origins: Origins) -> np.ndarray:
+    """The last known targets at origins, scaled, float64 [origin, target]."""
+    place = torch.from_numpy(panel.offsets[origins.series] + origins.step - 1).to(rows.values.device)
+    return rows.values[place][:, : rows.layout.targets].double().cpu().numpy()
 
 
 def index_of(panel: Panel, origins: Origins) -> Tensor:

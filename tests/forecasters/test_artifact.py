@@ -135,7 +135,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "empty": (lambda d: (d / CONFIG).write_text(""), "no readable model"),
     "not UTF-8": (lambda d: (d / CONFIG).write_bytes(b"\xff\xfe"), "no readable model"),
     "a list": (lambda d: (d / CONFIG).write_text("[]"), "model format None"),
-    "newer": (lambda d: edit(d, format=99), "model format 99, this version reads 2"),
+    "newer": (lambda d: edit(d, format=99), "model format 99, this version reads 3"),
     "cut off": (lambda d: (d / NUMBERS).write_bytes((d / NUMBERS).read_bytes()[:200]), "no readable model"),
     "other bytes": (lambda d: (d / NUMBERS).write_bytes(b"\x80\x04" + bytes(99)), "no readable model"),
     "kind": (lambda d: edit(d, kind="magic"), "a model of kind 'magic' is not known"),

@@ -452,7 +452,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "cut off": (truncate, "damaged"),
     "other bytes": (lambda d: (d / STATE).write_bytes(b"\x80\x04" + bytes(99)), "damaged"),
     "empty": (lambda d: (d / STATE).write_bytes(b""), "damaged"),
-    "newer": (lambda d: edit(d, lambda s, a: s.update(format=99)), "its format is 99, this version reads 2"),
+    "newer": (lambda d: edit(d, lambda s, a: s.update(format=99)), "its format is 99, this version reads 3"),
     "another model": (lambda d: edit(d, lambda s, a: s.update(model="x")), "belongs to another model"),
     "a series less": (lambda d: edit(d, lambda s, a: s["series"].pop()), "is needed"),
     "doubled names": (lambda d: edit(d, lambda s, a: s.update(series=["a", "a", "b"])), "not some distinct"),

@@ -146,7 +146,7 @@ def step_by_step(model: Recurrent, panel: Panel, origins: Origins) -> np.ndarray
                 ahead = rows.values[begin + step : begin + step + model.window.horizon, known:]
                 future = ahead[None] if rows.layout.future else torch.zeros(1, model.window.horizon, 0)
                 answer = network.answer(reading.at(torch.tensor([0]), torch.tensor([0])), future)
-                out[place] = network.head.values(answer)[0].numpy()
+                out[place] = answer[0].numpy()
     return scale.invert(out, origins.series)
 
 

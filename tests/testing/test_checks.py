@@ -256,11 +256,13 @@ class Plain:
     mistake: str
     width: int = 1
     levels: tuple[float, ...] = ()
+    units: str = "level"
+    located: bool = True
 
     def rescale(self, raw, shift, spread):
         return raw * spread[..., None] + (0 if self.mistake == "rescale" else shift[..., None])
 
-    def loss(self, raw, target, seen):
+    def loss(self, raw, target, seen, last=None):
         cells = (raw[..., 0] - target) ** 2
         if seen is None:
             return cells.mean()
@@ -272,8 +274,15 @@ class Plain:
             return cells[seen].mean()
         return cells.mean()
 
-    def values(self, raw):
-        return raw[..., 0] if self.mistake == "values" else raw
+    def point(self, raw, last):
+        return raw if self.mistake == "point" else raw[..., 0]
+
+    def sample(self, raw, last, generator):
+        noise = torch.randn(raw.shape[:3], generator=None if self.mistake == "luck" else generator)
+        return raw[..., 0] + noise
+
+    def distribution(self, raw, last):
+        return None
 
 
 @pytest.mark.parametrize(
@@ -290,10 +299,13 @@ def test_a_broken_loss_is_found_out_with_a_sentence(mistake, sentence):
         check_head(Plain(mistake))
 
 
-@pytest.mark.parametrize(("mistake", "sentence"), [("rescale", "rescaled"), ("values", "values has the shape")])
-def test_broken_values_are_found_out_with_a_sentence(mistake, sentence):
+@pytest.mark.parametrize(
+    ("mistake", "sentence"),
+    [("rescale", "rescaling does not move"), ("point", "the point has the shape"), ("luck", "draws differ")],
+)
+def test_a_broken_head_is_found_out_with_a_sentence(mistake, sentence):
     class Sound(Plain):
-        def loss(self, raw, target, seen):
+        def loss(self, raw, target, seen, last=None):
             return Point().loss(raw.float(), target.float(), seen).double()
 
     with pytest.raises(AssertionError, match=sentence):

@@ -1,8 +1,4 @@
-"""What live series carry from row to row, and how a row moves it on.
-
-Numbers of single rows are moved by plain Python: for the handful of channels that most series have, one call into numpy
-costs as much as all of them. The cell and the answer are numpy.
-"""
+"""What live series carry from row to row, and how a row moves it on; the cell and the answer are numpy."""
 
 from __future__ import annotations
 
@@ -14,114 +10,14 @@ import numpy as np
 from forecast.data.cycles import PERIODS
 from forecast.data.panel import Panel
 from forecast.data.scale import LIMIT, Scale
+from forecast.forecasters.live.track import Track
 from forecast.nets.network import Network
-from forecast.nets.scaling import FLOOR
 from forecast.nets.stepping import Answer, held, stepper
 from forecast.training.onepass import End, read_to_ends
 from forecast.windows.gather import scaled_rows
 
-LEAST, NARROW = 1e-18, 1e-4  # of forecast.nets.scaling: the least variance and width that are divided by
-
 News = tuple[int, tuple[int, ...]]
 """A series, and its channels whose newest cell counts as missing; no channels: its state begins anew."""
-
-
-class Track:
-    """What one series carries.
-
-    Attributes:
-        time: microseconds of the last row.
-        rows: how many were read.
-        center, width: the scale of each channel, in the units of the series.
-        last: the last row in those units, missing cells carried forward; NaN before the first.
-        static: static covariates, scaled.
-        newest: the last targets, scaled.
-        weight, mean, squares: moments of the running scale, for each target.
-        shift, spread: what that scale says now.
-        ring: float32 [target, 2 x context], the newest scaled targets, written twice so that a window is one slice.
-        cell: state of the cell, [fold, layer, width] for each of its tensors.
-        hidden: [fold, hidden], what the decoder reads.
-    """
-
-    __slots__ = (
-        *("time", "rows", "center", "width", "last", "static", "newest", "weight", "mean", "squares"),
-        *("shift", "spread", "ring", "cell", "hidden"),
-    )
-
-    def __init__(self, channels: int, targets: int, context: int, cell: tuple[np.ndarray, ...], hidden: np.ndarray):
-        self.time, self.rows = 0, 0
-        self.center, self.width, self.last = [0.0] * channels, [1.0] * channels, [math.nan] * channels
-        self.static: list[float] = []
-        self.newest = [0.0] * targets
-        self.weight, self.mean, self.squares = [0.0] * targets, [0.0] * targets, [0.0] * targets
-        self.shift, self.spread = [0.0] * targets, [1.0] * targets
-        self.ring = np.zeros((targets, 2 * context), np.float32)
-        self.cell, self.hidden = cell, hidden
-
-    def scaled(self, values: list[float], targets: int) -> tuple[list[float], list[bool] | None, tuple[int, ...]]:
-        """A row in units of the scale, which targets were seen (None: all), and channels beyond every measure.
-
-        The row becomes the last one; the last value stands in for a missing cell, and for one beyond every measure.
-        """
-        gaps, seen = [value != value for value in values], None
-        if True in gaps:
-            values = [old if gap else new for new, old, gap in zip(values, self.last, gaps, strict=True)]
-            seen = [not gap for gap in gaps[:targets]]
-        row = [(v - center) / width for v, center, width in zip(values, self.center, self.width, strict=True)]
-        if seen is not None:
-            row = [0.0 if v != v else v for v in row]
-        if max(row) > LIMIT or min(row) < -LIMIT:
-            absurd = tuple([place for place, value in enumerate(row) if abs(value) > LIMIT])
-            plain = [math.nan if gaps[place] or place in absurd else value for place, value in enumerate(values)]
-            return (*self.scaled(plain, targets)[:2], absurd)
-        self.last = values
-        return row, seen, ()
-
-    def measure(self, now: list[float], seen: list[bool] | None, decay: float) -> None:
-        """Move the running scale on by a step: `forecast.nets.scaling.running_moments`, as a recursion."""
-        for place, value in enumerate(now):
-            weight, squares = self.weight[place] * decay, self.squares[place] * decay
-            if weight < FLOOR and self.weight[place]:
-                weight = min(self.weight[place], FLOOR)
-                squares = self.squares[place] * (weight / self.weight[place])
-            mean = self.mean[place]
-            if seen is None or seen[place]:
-                away = value - mean
-                squares += away * away * (weight / (weight + 1.0))
-                weight += 1.0
-                mean += away / weight
-            width = math.sqrt(max(squares / weight, LEAST)) if weight else 0.0
-            self.weight[place], self.mean[place], self.squares[place] = weight, mean, squares
-            self.shift[place], self.spread[place] = mean, width if width > NARROW else 1.0
-
-    def write(self, now: list[float]) -> None:
-        """Put the newest targets into the ring."""
-        context = self.ring.shape[1] // 2
-        spot = self.rows % context
-        self.ring[:, spot] = self.ring[:, spot + context] = now
-        self.newest = now
-        self.rows += 1
-
-    def window(self) -> np.ndarray:
-        """The newest scaled targets, oldest first, [target, context]."""
-        context = self.ring.shape[1] // 2
-        spot = self.rows % context
-        return self.ring[:, spot : spot + context]
-
-    def context(self) -> np.ndarray:
-        """The window in units of the running scale."""
-        if len(self.shift) == 1:  # a plain number is quicker than an array of one
-            context = self.window() - self.shift[0]
-            context /= self.spread[0]
-            return context
-        context = self.window() - np.array(self.shift, np.float32)[:, None]
-        context /= np.array(self.spread, np.float32)[:, None]
-        return context
-
-    def set_window(self, recent: np.ndarray, rows: int) -> None:
-        """The opposite of `window`."""
-        self.rows = rows
-        self.ring = np.roll(np.concatenate((recent, recent), axis=1), rows % recent.shape[1], axis=1)
 
 
 class Carried:
@@ -132,12 +28,16 @@ class Carried:
         channels: value channels of a row: targets, past, future covariates.
         cycles: of the calendar, inputs behind the past covariates.
         series: how many there are.
+        offset: of the targets' transform; None without one.
     """
 
-    def __init__(self, network: Network, channels: int, cycles: tuple[str, ...], series: int) -> None:
+    def __init__(
+        self, network: Network, channels: int, cycles: tuple[str, ...], series: int, offset: float | None = None
+    ) -> None:
         self.network, self.sizes, self.channels, self.cycles = network, network.sizes, channels, cycles
+        self.offset, self.warped = offset or 0.0, offset is not None
         self.step, self.say = stepper(network.cell), Answer(network)
-        self.running = network.architecture.scaling == "running"
+        self.scaling = network.architecture.scaling
         self.decay = math.exp(-1 / network.time_constant)
         self.begun = held(network.cell.initial(network.fold))
         self.still = np.zeros((network.fold, network.cell.hidden_size), np.float32)
@@ -149,7 +49,8 @@ class Carried:
     def grow(self) -> None:
         """Make room for one more series."""
         sizes = self.sizes
-        self.tracks.append(Track(self.channels, sizes.targets, sizes.context, self.begun, self.still))
+        self.tracks.append(track := Track(self.channels, sizes.targets, sizes.context, self.begun, self.still))
+        track.power = [0.0] * sizes.targets if self.warped else []
 
     def read(self, panel: Panel, scale: Scale, steps: np.ndarray) -> None:
         """Read the first rows of every series of a panel at once, as the batch path does.
@@ -216,14 +117,18 @@ class Carried:
     def _inputs(self, track: Track, time: int, values: list[float]) -> tuple[list[list[float]], tuple[int, ...]]:
         """Move all but the cell; its inputs [fold, input], in the order of `Network`, and what `Track.scaled` found."""
         sizes, targets = self.sizes, self.sizes.targets
-        row, seen, absurd = track.scaled(values, targets)
+        row, seen, absurd = track.scaled(values, targets, self.offset)
         now = row[:targets]
         if not track.rows:  # what stands before the first row is that row
             track.ring[:] = np.array(now)[:, None]
-            track.newest, track.mean = now, list(now)
-        if self.running:
+            track.newest, track.mean = now, [0.0] * targets if self.scaling == "difference" else list(now)
+        if self.scaling == "running":
             track.measure(now, seen, self.decay)
-        level = [(v - shift) / spread for v, shift, spread in zip(now, track.shift, track.spread, strict=True)]
+        if self.scaling == "difference":
+            track.measure_changes(now, seen, self.decay)
+            level = [math.log(spread) for spread in track.spread]
+        else:
+            level = [(v - shift) / spread for v, shift, spread in zip(now, track.shift, track.spread, strict=True)]
         slope = [(v - old) / spread for v, old, spread in zip(now, track.newest, track.spread, strict=True)]
         track.write(now)
         track.time = time
@@ -233,11 +138,12 @@ class Carried:
             return [[*level, *slope, *beside]], absurd
         return [[high, steep, *beside] for high, steep in zip(level, slope, strict=True)], absurd
 
-    def answer(self, series: Sequence[int], future: np.ndarray) -> np.ndarray:
-        """Forecast values float64 [series, horizon, target, value], in the units of the series.
+    def answer(self, series: Sequence[int], future: np.ndarray, outward: bool) -> np.ndarray:
+        """Parameters of the head, float64 [series, horizon, target, width], in the units of the scale.
 
         Args:
             future: float64 [series, horizon, future covariate], in their own units.
+            outward: go on to the units of the series, by the affine map alone.
         """
         tracks = [self.tracks[place] for place in series]
         known = self.sizes.future
@@ -254,7 +160,7 @@ class Carried:
             hidden = np.stack([track.hidden for track in tracks])
             context = np.stack([track.context() for track in tracks])
         # One affine map leads from the running scale to that of the series and on to its units, in float64.
-        shift, spread = zip(*map(_outward, tracks), strict=True)
+        shift, spread = zip(*map(_outward if outward else _inward, tracks), strict=True)
         return self.say(hidden, context, np.array(shift), np.array(spread), future.astype(np.float32))
 
 
@@ -271,6 +177,11 @@ def _outward(track: Track) -> tuple[list[float], list[float]]:
     """Shift and spread of each target, in the units of the series."""
     shift = [m * w + c for m, w, c in zip(track.shift, track.width, track.center, strict=False)]
     return shift, [s * w for s, w in zip(track.spread, track.width, strict=False)]
+
+
+def _inward(track: Track) -> tuple[list[float], list[float]]:
+    """Shift and spread of each target, in the units of the scale."""
+    return track.shift, track.spread
 
 
 def clock(time: int, cycles: tuple[str, ...]) -> list[float]:

@@ -23,11 +23,11 @@ from forecast.forecasters.recurrent import Recurrent
 from forecast.nets.cells import CellFactory
 
 STATE = "live.safetensors"
-FORMAT = 2
+FORMAT = 3
 KEY, SUM = "live", "sha256"
 UNSIGNED = "0" * 64
 MARK = f'"{SUM}":"'.encode()
-LISTS = ("center", "width", "last", "newest", "weight", "mean", "squares", "shift", "spread")
+LISTS = ("center", "width", "power", "last", "newest", "weight", "mean", "squares", "shift", "spread")
 """What a track holds as lists of numbers."""
 RAW = ("last", "cold.values")
 """May hold NaN: nothing was there yet."""
@@ -90,7 +90,8 @@ def _settings(live: Live) -> dict[str, Any]:
 def _arrays(live: Live) -> dict[str, np.ndarray]:
     tracks = live.carried.tracks
     arrays: dict[str, np.ndarray] = {
-        name: np.array([getattr(track, name) for track in tracks], np.float64) for name in LISTS
+        name: np.array([getattr(track, name) for track in tracks], np.float64).reshape(len(tracks), -1)
+        for name in LISTS
     }
     cells = range(len(live.carried.begun))
     arrays |= {f"cell.{part}": np.stack([track.cell[part] for track in tracks]) for part in cells}
@@ -117,8 +118,8 @@ def fingerprint(model: Recurrent) -> str:
     for name, weight in sorted(model.network.state_dict().items()):
         digest.update(name.encode() + weight.detach().cpu().contiguous().numpy().tobytes())
     scale = model.scale
-    for array in (scale.center, scale.spread, scale.static_center, scale.static_spread):
-        digest.update(np.ascontiguousarray(array).tobytes())
+    for array in (scale.center, scale.spread, scale.static_center, scale.static_spread, scale.power, model.noise):
+        digest.update(b"" if array is None else np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
 
 
@@ -204,7 +205,7 @@ def _calendar(settings: dict[str, Any]) -> Calendar:
 def _fill(live: Live, arrays: dict[str, np.ndarray]) -> None:
     live.static = arrays["static"].tolist()
     for place, track in enumerate(live.carried.tracks):
-        live.set_scale(place, arrays["center"][place], arrays["width"][place])
+        live.set_static(place)
         for name in LISTS:
             setattr(track, name, arrays[name][place].tolist())
         track.cell = tuple(arrays[f"cell.{part}"][place].copy() for part in range(len(track.cell)))

@@ -5,15 +5,15 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-import pandas as pd
 
 from forecast.data.calendar import Calendar
 from forecast.data.forecast import Forecast
 from forecast.data.panel import Origins, Panel
 from forecast.data.rows import day
+from forecast.data.scale import Scale
 from forecast.data.schema import Schema
 from forecast.errors import DataError, SettingsError
 from forecast.forecasters.live.admission import (
@@ -27,16 +27,16 @@ from forecast.forecasters.live.admission import (
     turns,
     wanted,
 )
+from forecast.forecasters.live.answers import said_of
 from forecast.forecasters.live.carried import Carried
 from forecast.forecasters.live.cold import Cold
-from forecast.forecasters.live.rows import Arrival, RowReader, of_frame, of_panel
+from forecast.forecasters.live.rows import Arrival, NewRows, RowReader, arrivals_of
 
 if TYPE_CHECKING:
     from forecast.forecasters.recurrent import Recurrent
 
 SHOWN = 20
 STAMP = np.dtype("M8[us]")
-NewRows = Mapping[str, Any] | Sequence[Mapping[str, Any]] | Panel | pd.DataFrame
 
 
 class Live:
@@ -76,7 +76,7 @@ class Live:
         warm = known | (ends >= np.maximum(self.window.context, panel.begun() + 1))
         self.static = panel.static.tolist()
         for place in range(len(panel.series)):
-            self.set_scale(place, scale.center[place], scale.spread[place])
+            self.set_scale(place, scale, place)
         self.carried.read(panel, scale, np.where(warm, ends, 0))
         for place in np.flatnonzero(~warm).tolist():
             first = panel.offsets[place]
@@ -103,7 +103,8 @@ class Live:
         self._trained = {name: place for place, name in enumerate(scale.series)}
         self.static: list[list[float]] = [[]] * len(self.names)
         self.cold: dict[int, Cold] = {}
-        self.carried = Carried(self.model.network, schema.layout.channels, model.cycles, len(self.names))
+        offset = None if scale.power is None else scale.offset
+        self.carried = Carried(self.model.network, schema.layout.channels, model.cycles, len(self.names), offset)
         alone = self.names[0] if schema.series is None and len(self.names) == 1 else None
         self.reader = RowReader(schema, alone)
         self.written: dict[Path, str] = {}  # SHA-256 of the state that was read from, or written to, a folder
@@ -150,7 +151,7 @@ class Live:
             DataError: rows that are not later than the last one of their series, cells that are no numbers, unknown
                 columns, a new series without its static covariates.
         """
-        arrivals = self._arrivals(rows)
+        arrivals = arrivals_of(rows, self.reader, self.schema)
         require_order(arrivals, self._last)
         require_static(arrivals, self.schema.static, self._static)
         said: list[str] = []
@@ -158,16 +159,6 @@ class Live:
             said += self._absorb(turn)
         places = [self.place[series] for series in dict.fromkeys(arrival.series for arrival in arrivals)]
         return tuple(said + [self._waits(place) for place in places if not self._ready(place)])
-
-    def _arrivals(self, rows: NewRows) -> list[Arrival]:
-        if type(rows) is dict:  # most of all
-            return [self.reader(rows)]
-        if isinstance(rows, pd.DataFrame):
-            rows = of_frame(rows, self.schema)
-        if isinstance(rows, Panel):
-            rows.require_channels(self.schema)
-            return of_panel(rows, self.reader.alone if len(rows.series) == 1 else None)
-        return [self.reader(rows)] if isinstance(rows, Mapping) else self.reader.many(rows)
 
     def _last(self, series: str) -> int | None:
         """Microseconds of the last row of a series, if there is one."""
@@ -205,15 +196,21 @@ class Live:
         self.carried.grow()
         if name in self._trained:
             row = self._trained[name]
-            self.set_scale(place, self.scale.center[row], self.scale.spread[row])
+            self.set_scale(place, self.scale, row)
         else:
             self.cold[place] = Cold()
         return place
 
-    def set_scale(self, place: int, center: np.ndarray, spread: np.ndarray) -> None:
-        """Fix the scale of a series, its static covariates included."""
+    def set_scale(self, place: int, scale: Scale, row: int) -> None:
+        """Fix the scale of a series, its static covariates included, by a row of a scale."""
         track = self.carried.tracks[place]
-        track.center, track.width = center.tolist(), spread.tolist()
+        track.center, track.width = scale.center[row].tolist(), scale.spread[row].tolist()
+        track.power = [] if scale.power is None else scale.power[row].tolist()
+        self.set_static(place)
+
+    def set_static(self, place: int) -> None:
+        """Scale the static covariates of a series."""
+        track = self.carried.tracks[place]
         track.static = ((self.static[place] - self.scale.static_center) / self.scale.static_spread).tolist()
 
     def _keep(self, place: int, arrival: Arrival) -> list[str]:
@@ -224,7 +221,7 @@ class Live:
             return []
         panel = cold.panel(name, self.schema)
         scale = self.scale.of(panel, self.window.context)
-        self.set_scale(place, scale.center[0], scale.spread[0])
+        self.set_scale(place, scale, 0)
         del self.cold[place]
         said = [f"{named(name)} has {len(cold.times)} rows now and forecasts"]
         for time, row in zip(cold.times, cold.values, strict=True):
@@ -265,13 +262,15 @@ class Live:
             raise SettingsError(f"horizon={steps!r}: a whole number from 1 to {most}, which the model was trained for")
         chosen = self._chosen(series)
         known = known_ahead(self.schema, most, [self.names[place] for place in chosen], future)
-        values = self.carried.answer(chosen, known)[:, :steps]
+        what = said_of(self, chosen, known)
         stamps = np.array([self.carried.tracks[place].time for place in chosen], dtype=np.int64)
         last = stamps.view(STAMP)
         fixed = self.calendar.kind in ("step", "unknown")  # quicker in plain integers
         ahead = (stamps[:, None] + self._ahead[:steps]).view(STAMP) if fixed else self.calendar.after(last, int(steps))
         origins = Origins(np.array(chosen), np.array([self.carried.tracks[place].rows for place in chosen]))
-        return Forecast(origins, values, self.model.head.levels, self.schema.targets, self.names, last, ahead)
+        told = what.distribution and what.distribution.steps(int(steps))
+        values = what.values[:, :steps]
+        return Forecast(origins, values, what.levels, self.schema.targets, self.names, last, ahead, told)
 
     def _chosen(self, series: str | Iterable[str] | None) -> list[int]:
         """Places of the series to forecast."""

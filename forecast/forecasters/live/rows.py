@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -26,6 +26,7 @@ EPOCH = datetime.datetime(1970, 1, 1)
 MICROSECOND = datetime.timedelta(microseconds=1)
 YEARS = (datetime.MINYEAR, datetime.MAXYEAR)
 FAR = "lies outside of the years 1 to 9999"
+NewRows = Mapping[str, Any] | Sequence[Mapping[str, Any]] | Panel | pd.DataFrame
 NUMBERS = (int, float, np.integer, np.floating, np.bool_, Decimal)
 
 
@@ -175,6 +176,18 @@ def new_rows(path: str, schema: Schema) -> Panel:
         DataError: with all that is wrong with it.
     """
     return _lenient(open_table(path, schema), schema)
+
+
+def arrivals_of(rows: NewRows, reader: RowReader, schema: Schema) -> list[Arrival]:
+    """Rows of any of the kinds that are taken, checked."""
+    if type(rows) is dict:  # most of all
+        return [reader(rows)]
+    if isinstance(rows, pd.DataFrame):
+        rows = of_frame(rows, schema)
+    if isinstance(rows, Panel):
+        rows.require_channels(schema)
+        return of_panel(rows, reader.alone if len(rows.series) == 1 else None)
+    return [reader(rows)] if isinstance(rows, Mapping) else reader.many(rows)
 
 
 def of_frame(frame: pd.DataFrame, schema: Schema) -> Panel:

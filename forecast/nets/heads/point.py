@@ -1,33 +1,18 @@
-"""Heads: what the numbers of the last layer mean, the loss they are trained by and the forecast they give.
-
-A head is a value without weights; the network owns the projection to `width` numbers per target and step.
-"""
+"""Point: one number per target and step."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
 from forecast.errors import SettingsError, did_you_mean
-
-
-@runtime_checkable
-class Head(Protocol):
-    """What a head promises. `raw` is [origin, step, target, width]."""
-
-    @property
-    def width(self) -> int: ...
-    @property
-    def levels(self) -> tuple[float, ...]: ...
-    def rescale(self, raw: Tensor, shift: Tensor, spread: Tensor) -> Tensor: ...
-    def loss(self, raw: Tensor, target: Tensor, seen: Tensor | None) -> Tensor: ...
-    def values(self, raw: Tensor) -> Tensor: ...
-
+from forecast.nets.heads.head import Units, observed_mean
 
 LOSSES = {
     "mse": functional.mse_loss,
@@ -65,6 +50,14 @@ class Point:
         """No quantile levels: the forecast is one number."""
         return ()
 
+    @property
+    def units(self) -> Units:
+        return "level"
+
+    @property
+    def located(self) -> bool:
+        return True
+
     def rescale(
         self,
         raw: Float[Tensor, "origin step target 1"],
@@ -76,18 +69,29 @@ class Point:
 
     def loss(
         self,
-        raw: Float[Tensor, "origin step target 1"],
+        parameters: Float[Tensor, "origin step target 1"],
         target: Float[Tensor, "origin step target"],
         seen: Bool[Tensor, "origin step target"] | None,
+        last: Tensor | None = None,
     ) -> Float[Tensor, ""]:
         """Mean over the observed cells; 0 when none was observed."""
         loss = LOSSES[self.criterion]
         if seen is None:
-            return loss(raw[..., 0], target)
+            return loss(parameters[..., 0], target)
         # The target is masked first: a NaN that only the loss is masked for still reaches the gradients, as 0 * NaN.
-        cells = loss(raw[..., 0], torch.where(seen, target, 0.0), reduction="none")
-        return torch.where(seen, cells, 0.0).sum() / seen.sum().clamp(min=1)
+        cells = loss(parameters[..., 0], torch.where(seen, target, 0.0), reduction="none")
+        return observed_mean(cells, seen)
 
-    def values(self, raw: Float[Tensor, "origin step target 1"]) -> Float[Tensor, "origin step target 1"]:
-        """The forecast, one column."""
-        return raw
+    def point(self, parameters: Tensor, last: Tensor) -> Float[Tensor, "origin step target"]:
+        """The number itself."""
+        return parameters[..., 0]
+
+    def sample(
+        self, parameters: Tensor, last: Tensor, generator: torch.Generator
+    ) -> Float[Tensor, "origin step target"]:
+        """The number itself: it says nothing of chance."""
+        return parameters[..., 0]
+
+    def distribution(self, parameters: np.ndarray, last: np.ndarray) -> None:
+        """None: one number is no distribution."""
+        return
