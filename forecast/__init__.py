@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from forecast.forecasters.naive import Drift, Mean, Naive, SeasonalNaive
     from forecast.forecasters.recurrent import Recurrent
     from forecast.forecasters.tabular import Tabular
+    from forecast.nets.decoders import Direct, Recursive, Segments, Sequence
     from forecast.nets.heads import (
         Category,
         Direction,
@@ -74,6 +75,7 @@ _ROOMS = {
     "sweeps.reading": ("best_trial", "importances", "trials_frame"),
     "sweeps.search": ("Search",),
     "sweeps.sweep": ("sweep",),
+    "nets.decoders": ("Direct", "Recursive", "Segments", "Sequence"),
     "nets.heads": (
         "Category",
         "Direction",

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from forecast.data.ahead import extend
 from forecast.data.calendar import Calendar, infer
 from forecast.data.schema import Layout, Schema
 from forecast.errors import DataError, SettingsError, did_you_mean
@@ -221,6 +222,24 @@ class Panel:
         position = np.where(seen, np.arange(len(seen)), -1)
         last = np.concatenate([[-1], np.maximum.accumulate(position)]) if len(seen) else np.array([-1])
         return np.maximum(last[self.offsets[1:]] + 1 - self.offsets[:-1], 0)
+
+    def ahead(self, steps: int) -> Panel:
+        """The panel with rows behind the last observed target of each series until there are `steps` of them.
+
+        Rows that are already there stay, with what is known ahead. New ones are dated by the calendar, and every cell of
+        theirs is unobserved. Series keep their index; one without any observed target is left as it is. The panel itself
+        is returned when nothing is missing.
+        """
+        more = extend(self.times, self.offsets, self.ends(), steps, self.calendar)
+        if more is None:
+            return self
+        return replace(
+            self,
+            values=self.values[more.origin],
+            observed=self.observed[more.origin] & ~more.new[:, None],
+            offsets=more.offsets,
+            times=more.times,
+        )
 
     def end_origins(self) -> Origins:
         """One origin per series that has rows: its last observed row."""

@@ -12,6 +12,7 @@ from forecast.experiment.tables import settings
 from forecast.forecasters.linear import Linear
 from forecast.forecasters.naive import Drift, Mean, Naive, SeasonalNaive
 from forecast.forecasters.recurrent import Recurrent
+from forecast.nets.decoders import Decoder, Direct, Recursive, Segments, Sequence
 from forecast.nets.heads import HEADS, Head
 from forecast.nets.network import Channels
 from forecast.nets.scaling import Scaling
@@ -100,6 +101,11 @@ class RecurrentSettings:
         burn_in: of a streamed feed.
         context: steps it sees; None takes the window's.
         learning_rate: None takes the training's; so do `clip` and `epochs`.
+        decoder: "direct", "sequence", "segments" or "recursive" (`forecast.nets.decoders`).
+        attention: of a sequence decoder.
+        segment: steps of a segment; None takes the decoder's default.
+        paths: of a recursive decoder; None takes its default.
+        forcing: of a recursive decoder.
     """
 
     cell: str = "gru"
@@ -136,6 +142,11 @@ class RecurrentSettings:
     learning_rate: float | None = None
     clip: float | None = None
     epochs: int | None = None
+    decoder: Literal["direct", "sequence", "segments", "recursive"] = "direct"
+    attention: bool = False
+    segment: int | None = None
+    paths: int | None = None
+    forcing: float | None = None
 
     def __post_init__(self) -> None:
         foreign = ("lanes", "chunk", "burn_in") if self.feed == "windowed" else ("batch_size",)
@@ -146,6 +157,11 @@ class RecurrentSettings:
         for name in HEAD_SETTINGS:
             if getattr(self, name) is not None and name not in known:
                 raise SettingsError(f"{name} means nothing to a {self.head} head; leave it out, or change head")
+        owners = {"attention": "sequence", "segment": "segments", "paths": "recursive", "forcing": "recursive"}
+        for name, owner in owners.items():
+            given = getattr(self, name)
+            if given is not None and given is not False and self.decoder != owner:
+                raise SettingsError(f'{name} belongs to decoder = "{owner}", and this one is "{self.decoder}"')
 
     def make(self, window: Window, training: Training) -> Forecaster:
         """The forecaster."""
@@ -166,6 +182,7 @@ class RecurrentSettings:
             self.time_constant,
             self.calendar,
             self.transform,
+            decoder=self._decoder(),
         )
 
     def _head(self) -> Head:
@@ -173,6 +190,15 @@ class RecurrentSettings:
         kind = HEADS[self.head]
         asked = {name: getattr(self, name) for name in HEAD_SETTINGS}
         return kind(**{name: value for name, value in asked.items() if value is not None})
+
+    def _decoder(self) -> Decoder:
+        if self.decoder == "sequence":
+            return Sequence(self.attention)
+        if self.decoder == "segments":
+            return Segments() if self.segment is None else Segments(self.segment)
+        if self.decoder == "recursive":
+            return Recursive(forcing=self.forcing) if self.paths is None else Recursive(self.paths, self.forcing)
+        return Direct()
 
     def _feed(self) -> Feed:
         if self.feed == "windowed":

@@ -27,10 +27,12 @@ from forecast.forecasters.naive import Drift, Mean, Naive, SeasonalNaive
 from forecast.forecasters.recurrent import Recurrent
 from forecast.forecasters.saying import needs_noise
 from forecast.nets.cells import NAMED, CellFactory
+from forecast.nets.decoders import from_table, knows_ahead, to_table
 from forecast.nets.heads import HEADS
 from forecast.nets.network import Network, Sizes
 from forecast.training.fit import Training
 from forecast.windows.feeds import Feed, Streamed, Windowed
+from forecast.windows.gather import with_cycles
 from forecast.windows.window import Window
 
 FORMAT = 3
@@ -167,6 +169,7 @@ def _describe_recurrent(model: Recurrent) -> tuple[dict[str, Any], dict[str, Ten
     architecture = {name: getattr(model.architecture, name) for name in model.architecture.__dataclass_fields__}
     named = isinstance(model.architecture.cell, str)
     architecture["cell"] = model.architecture.cell if named else None
+    architecture["decoder"] = to_table(model.architecture.decoder)
     config = {
         "kind": "recurrent",
         "architecture": architecture,
@@ -219,6 +222,7 @@ def _build_recurrent(
     cycles = tuple(str(name) for name in config["cycles"])
     if not set(cycles) <= set(PERIODS):
         raise ValueError(f"cycles {cycles} of the calendar, known are {tuple(PERIODS)}")
+    settings["decoder"] = from_table(settings.get("decoder", {}))  # files of before there was a choice lack it
     if cell is not None:
         settings["cell"] = cell
     elif settings["cell"] not in NAMED:
@@ -232,8 +236,8 @@ def _build_recurrent(
         training=Training(**config["training"]),
         calendar=config["calendar"],
     )
-    layout = schema.layout
-    sizes = Sizes(window.context, window.horizon, *layout._replace(past=layout.past + 2 * len(cycles)))
+    layout = with_cycles(schema.layout, cycles, knows_ahead(settings["decoder"]))
+    sizes = Sizes(window.context, window.horizon, *layout)
     if asdict(sizes) != config["sizes"]:
         raise ValueError(f"sizes {config['sizes']}, window and columns say {asdict(sizes)}")
     with torch.random.fork_rng(devices=[]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -16,8 +17,10 @@ from forecast.errors import NotFittedError
 from forecast.forecasters.live.forecaster import Live
 from forecast.forecasters.saying import as_forecast, measure_of, needs_noise, said, scaling_of
 from forecast.nets.cells import CellFactory
+from forecast.nets.decoders import Decoder, Direct, Recursive, knows_ahead, require_horizon
 from forecast.nets.heads import Head, Point
 from forecast.nets.network import Architecture, Channels, Network, Sizes
+from forecast.nets.recursive import says
 from forecast.nets.scaling import Scaling
 from forecast.training.callbacks import Epoch
 from forecast.training.datamodule import DataModule, batches, forecast_values
@@ -25,6 +28,7 @@ from forecast.training.fit import History, Training, fit
 from forecast.training.module import RecurrentModule
 from forecast.training.onepass import forecast_once, rest_of
 from forecast.training.rest import Rest
+from forecast.training.running import recursive, run_from_windows
 from forecast.windows.feeds import Feed, Streamed, Windowed
 from forecast.windows.gather import newest, require_reach, scaled_rows
 from forecast.windows.window import Window
@@ -55,7 +59,7 @@ class Recurrent:
         layers: recurrent layers.
         dropout: after every recurrent layer.
         scaling: "last", "standard", "running", "difference" or "none" (`forecast.nets.scaling.scale`); None takes
-            "last" for windows ("standard" for counts) and "running" for streams.
+            "last" for windows ("standard" for counts) and "running" for streams and recursive decoding.
         skip: add a linear map from the context to the horizon.
         channels: "independent" (one network for every target) or "joint".
         head: what the output means and the loss it is trained by.
@@ -67,6 +71,8 @@ class Recurrent:
             forecast the change from the newest value, in units of the usual change lately (scaling="difference").
             A point head trained by "mse" forecasts the mean of transformed values; it is made the mean of the values
             by the errors on the validation span, taken as normal.
+        decoder: how the state at the origin becomes a forecast: `Direct()`, `Sequence()`, `Segments(length)` or
+            `Recursive()` (`forecast.nets.decoders`).
 
     Attributes:
         history: losses of the last fit, None before.
@@ -90,11 +96,14 @@ class Recurrent:
         time_constant: float | None = None,
         calendar: bool | None = None,
         transform: str = "none",
+        decoder: Decoder = Direct(),  # noqa: B008 - a frozen value
     ) -> None:
         self.window, self.head, self.feed, self.training, self.calendar = window, head, feed, training, calendar
         self.transform, self.measure = transform, measure_of(transform, head)
-        scaling = scaling_of(transform, head, scaling, isinstance(feed, Streamed))
-        self.architecture = Architecture(cell, hidden_size, layers, dropout, scaling, skip, channels, time_constant)
+        scaling = scaling_of(transform, head, scaling, isinstance(feed, Streamed) or isinstance(decoder, Recursive))
+        self.architecture = Architecture(
+            cell, hidden_size, layers, dropout, scaling, skip, channels, time_constant, decoder
+        )
         self.cycles: tuple[str, ...] = ()
         self.noise: np.ndarray | None = None
         self.network: Network | None = None
@@ -108,6 +117,16 @@ class Recurrent:
             trial = Network(self.architecture, Sizes(window.context, window.horizon, 1), head)
         if isinstance(feed, Streamed):
             trial.require_causal()
+
+    @property
+    def knows_ahead(self) -> bool:
+        """Whether the cycles of the calendar are known ahead to its decoder."""
+        return knows_ahead(self.architecture.decoder)
+
+    @property
+    def says(self) -> Head:
+        """What the numbers of its forecasts mean: its head, or paths drawn from it."""
+        return says(self.architecture.decoder, self.head)
 
     @property
     def parameters(self) -> int:
@@ -129,6 +148,7 @@ class Recurrent:
             seed=training.seed,
             calendar=self.calendar,
             measure=self.measure,
+            ahead=self.knows_ahead,
         )
         # CUDA is not woken up for its random numbers: processes could not be forked then.
         with torch.random.fork_rng(devices=range(torch.cuda.device_count() if torch.cuda.is_initialized() else 0)):
@@ -139,7 +159,8 @@ class Recurrent:
         self.network, self.scale, self.schema, self.cycles = network.float(), data.scale, panel.schema, data.cycles
         self.rest = None
         if isinstance(self.feed, Streamed):
-            rows = scaled_rows(panel, self.scale.of(panel, self.window.context), cycles=self.cycles)
+            scale = self.scale.of(panel, self.window.context)
+            rows = scaled_rows(panel, scale, cycles=self.cycles, ahead=self.knows_ahead)
             self.rest = rest_of(network, rows.to(next(network.parameters()).device), panel)
         self.noise = None
         if needs_noise(self.head, self.measure):
@@ -149,39 +170,60 @@ class Recurrent:
     def _errors(self, panel: Panel, origins: Origins) -> np.ndarray:
         """Root mean squared error [step, target] at origins, in the units of the scale."""
         origins = origins[np.unique(np.linspace(0, len(origins) - 1, NOISE_ORIGINS).round().astype(np.int64))]
-        asked, scale = self._ask(panel, origins)
+        asked, scale = self._ask(panel, origins, self.window.horizon)
         values, seen = truth(scale.plausible(panel), origins, self.window.horizon)
         away = scale.link(origins.series, values.shape[2]).to_base(values) - asked.parameters[..., 0]
         return np.sqrt((np.where(seen, away, 0.0) ** 2).sum(axis=0) / np.maximum(seen.sum(axis=0), 1))
 
-    def predict(self, panel: Panel, origins: Origins | None = None) -> Forecast:
+    def predict(self, panel: Panel, origins: Origins | None = None, horizon: int | None = None) -> Forecast:
         """Forecast at origins, by default at the end of every series.
 
+        Args:
+            horizon: steps ahead; None takes the window's. More than those only a `Recursive` decoder can.
+
         Raises:
+            SettingsError: a horizon that the decoder cannot forecast.
             NotFittedError: before fit.
             DataError: other channels than in training, too few rows behind an origin, no future covariates ahead.
         """
         if self.schema is None:
             raise NotFittedError("this Recurrent has not been fitted; call fit first")
+        steps = self.window.horizon if horizon is None else horizon
+        require_horizon(self.architecture.decoder, self.window.horizon, steps)
         panel.require_channels(self.schema)
         origins = panel.end_origins() if origins is None else origins
-        require_reach(panel, origins, self.window.context, self.window.horizon)
-        asked, scale = self._ask(panel, origins)
-        what = said(self.head, asked.parameters, asked.last, scale, origins.series, self.noise)
+        reach = max(steps, self.window.horizon)
+        require_reach(panel, origins, self.window.context, reach)
+        asked, scale = self._ask(panel, origins, reach)
+        what = said(self.says, asked.parameters[:, :steps], asked.last, scale, origins.series, self.noise_along(steps))
         return as_forecast(panel, origins, what)
 
-    def _ask(self, panel: Panel, origins: Origins) -> tuple[Asked, Scale]:
+    def noise_along(self, steps: int) -> np.ndarray | None:
+        """`noise` for a horizon; beyond the one that was measured it stays what it is at its end."""
+        return None if self.noise is None else self.noise[np.minimum(np.arange(steps), len(self.noise) - 1)]
+
+    def _ask(self, panel: Panel, origins: Origins, steps: int) -> tuple[Asked, Scale]:
         """Parameters of the head at origins, in the units of the panel's scale, and that scale."""
         assert self.network is not None  # asked of fitted models only
         assert self.scale is not None
         scale = self.scale.of(panel, self.window.context)
-        rows = scaled_rows(panel, scale, cycles=self.cycles).to(next(self.network.parameters()).device)
+        panel = self._reaching(panel, origins, steps)
+        rows = scaled_rows(panel, scale, cycles=self.cycles, ahead=self.knows_ahead)
+        rows = rows.to(next(self.network.parameters()).device)
         if isinstance(self.feed, Streamed):
-            parameters = forecast_once(self.network, rows, panel, origins, self.rest)
+            parameters = forecast_once(self.network, rows, panel, origins, self.rest, steps)
+        elif recursive(self.network):
+            parameters = run_from_windows(self.network, rows, panel, origins, replace(self.window, horizon=steps))
         else:
             parts = batches(rows, panel, origins, self.window, PREDICT_BATCH)
             parameters = forecast_values(self.network, rows, parts, self.window)
         return Asked(parameters, newest(rows, panel, origins)), scale
+
+    def _reaching(self, panel: Panel, origins: Origins, steps: int) -> Panel:
+        """The panel with rows, dated and empty, as far as the calendar is read ahead."""
+        if not (self.cycles and self.knows_ahead and len(origins)):
+            return panel
+        return panel.ahead(int((origins.step + steps - panel.ends()[origins.series]).max()))
 
     def live(self, panel: Panel) -> Live:
         """Read a panel to its end and go on with a step for every new row; for models with `feed=Streamed()`.

@@ -11,7 +11,7 @@ from forecast.data.forecast import Forecast
 from forecast.data.panel import Origins, Panel
 from forecast.data.scale import Measure, Scale
 from forecast.data.transforms import Transform, mean_of
-from forecast.distributions import Categories, Distribution, Mapped, QuantileTable
+from forecast.distributions import Categories, Distribution, Mapped, QuantileTable, Samples
 from forecast.distributions.mapped import Continuous
 from forecast.errors import SettingsError, did_you_mean
 from forecast.nets.heads import Direction, Head, Point
@@ -99,6 +99,8 @@ def said(
         return Said(values[..., None], (), found and _outward(found, scale, series))
     if isinstance(found, QuantileTable):
         found = QuantileTable(found.levels, scale.invert(parameters, series))
+    elif isinstance(found, Samples):
+        found = Samples(np.moveaxis(scale.invert(parameters, series), -1, 0))
     else:
         found = _outward(found, scale, series)
     return Said(found.quantiles(head.levels), head.levels, found)

@@ -1,8 +1,8 @@
 """Network: scale, encode with a cell, decode from the state at the origin, head.
 
-Every step of the horizon is decoded from the state *at* the origin (with the known-ahead covariates), so the newest
-value reaches every step. The optional linear skip maps the scaled context straight to the horizon: the
-autoregressive component that makes recurrent forecasters competitive on linear data.
+Every decoder starts from the state *at* the origin (with the known-ahead covariates), so the newest value reaches every
+step. The optional linear skip maps the scaled context straight to the horizon: the autoregressive component that makes
+recurrent forecasters competitive on linear data.
 
 The same network reads windows (`forward`) and streams (`begin`, then `read` piece by piece, `answer` anywhere).
 """
@@ -19,6 +19,8 @@ from torch import Tensor, nn
 
 from forecast.errors import SettingsError, did_you_mean
 from forecast.nets.cells import CellFactory, build_cell, require_one_way
+from forecast.nets.decoders import Decoder, Direct, Recursive, Segments, Sequence, require_stream
+from forecast.nets.direct import DirectDecoder, Encoded, Form
 from forecast.nets.heads import Head
 from forecast.nets.memory import Memory, Reading, Stand
 from forecast.nets.scaling import (
@@ -31,6 +33,8 @@ from forecast.nets.scaling import (
     running_moments,
     scale,
 )
+from forecast.nets.segments import SegmentDecoder, SegmentEmbedding
+from forecast.nets.sequence import SequenceDecoder
 
 Channels = Literal["independent", "joint"]
 
@@ -62,6 +66,7 @@ class Architecture:
         channels: "independent" runs one shared network over each target alone (covariates beside it); "joint" reads
             all targets at once.
         time_constant: of "running" and "difference" scaling, in steps; None takes the context.
+        decoder: from the state at the origin to the horizon (`forecast.nets.decoders`).
     """
 
     cell: str | CellFactory = "gru"
@@ -72,6 +77,7 @@ class Architecture:
     skip: bool = True
     channels: Channels = "independent"
     time_constant: float | None = None
+    decoder: Decoder = Direct()
 
     def __post_init__(self) -> None:
         for name, known in (("scaling", SCALINGS), ("channels", ("independent", "joint"))):
@@ -84,6 +90,15 @@ class Architecture:
             raise SettingsError(f"dropout={self.dropout}: at least 0 and below 1")
         if self.time_constant is not None and not 0 < self.time_constant < math.inf:
             raise SettingsError(f"time_constant={self.time_constant}: a number of steps above 0")
+        if not isinstance(self.decoder, Decoder):
+            raise SettingsError(f"decoder={self.decoder!r}: Direct(), Sequence(), Segments(length) or Recursive()")
+        if self.cell == "none" and isinstance(self.decoder, Sequence | Segments):
+            raise SettingsError(f'cell="none" has no state for {self.decoder} to decode; take a cell, or Direct()')
+        if isinstance(self.decoder, Recursive) and self.scaling not in CAUSAL:
+            raise SettingsError(
+                f"scaling={self.scaling!r} is that of one window, and a Recursive decoder reads on beyond its end; use "
+                + " or ".join(map(repr, CAUSAL))
+            )
 
 
 class Network(nn.Module):
@@ -109,27 +124,51 @@ class Network(nn.Module):
         self.fold = sizes.targets // self.read_at_once
         self.causal = architecture.scaling in CAUSAL
         self.time_constant = float(architecture.time_constant or sizes.context)
-        inputs = self.read_at_once * (2 if self.causal else 1) + sizes.past + sizes.future + sizes.static
+        if isinstance(architecture.decoder, Recursive) and sizes.past:
+            raise SettingsError(
+                f"{sizes.past} past-only covariate(s): a Recursive decoder reads rows beyond the origin, where nobody "
+                "knows them; declare them known ahead (future), leave them out, or use decoder=Direct() or Sequence()"
+            )
+        if isinstance(architecture.decoder, Recursive) and not head.located:
+            raise SettingsError(
+                f"{type(head).__name__} says classes, and a Recursive decoder reads values back; use decoder=Direct()"
+            )
+        self.steps = 1 if isinstance(architecture.decoder, Recursive) else sizes.horizon
+        self.segments, inputs = None, self._inputs_of_a_row
+        if isinstance(architecture.decoder, Segments):
+            size = architecture.hidden_size
+            self.segments = SegmentEmbedding(inputs, architecture.decoder.length, sizes.context, size)
+            inputs = size
         between = architecture.dropout if architecture.layers > 1 else 0.0
         self.cell = build_cell(architecture.cell, inputs, architecture.hidden_size, architecture.layers, between)
         self.dropout = nn.Dropout(architecture.dropout)
-        read, said = (
-            self.cell.hidden_size + sizes.horizon * sizes.future,
-            sizes.horizon * self.read_at_once * head.width,
-        )
-        self.decoder = nn.Linear(read, said)
-        self.skip = nn.Linear(sizes.context, sizes.horizon * head.width) if architecture.skip else None
+        self.decoder = self._decoder()
+        self.skip = nn.Linear(sizes.context, self.steps * head.width) if architecture.skip else None
         self._start_still()
+
+    @property
+    def _inputs_of_a_row(self) -> int:
+        sizes = self.sizes
+        return self.read_at_once * (2 if self.causal else 1) + sizes.past + sizes.future + sizes.static
+
+    def _decoder(self) -> DirectDecoder | SequenceDecoder | SegmentDecoder:
+        """The decoder of the architecture; a recursive one says the next step directly."""
+        chosen, sizes, size = self.architecture.decoder, self.sizes, self.architecture.hidden_size
+        shape = (self.cell.hidden_size, self.steps, sizes.future, self.fold, self.read_at_once, self.head.width)
+        form = Form(*shape, dropout=self.architecture.dropout)
+        if isinstance(chosen, Sequence):
+            return SequenceDecoder(form, self.architecture.cell, size, self.architecture.layers, chosen.attention)
+        return SegmentDecoder(form, chosen.length, size) if isinstance(chosen, Segments) else DirectDecoder(form)
 
     @torch.no_grad()
     def _start_still(self) -> None:
         """An untrained network repeats the newest value (the level of its scale without a skip), not noise."""
-        for layer in (self.decoder, self.skip):
-            if layer is not None:
-                nn.init.zeros_(layer.weight)
-                nn.init.zeros_(layer.bias)
+        self.decoder.start_still()
+        if self.skip is not None:
+            nn.init.zeros_(self.skip.weight)
+            nn.init.zeros_(self.skip.bias)
         if self.skip is not None and self.causal and self.head.located:
-            self.skip.weight.view(self.sizes.horizon, self.head.width, -1)[:, 0, -1] = 1.0
+            self.skip.weight.view(self.steps, self.head.width, -1)[:, 0, -1] = 1.0
 
     def forward(
         self,
@@ -137,8 +176,10 @@ class Network(nn.Module):
         future: Float[Tensor, "batch horizon known"],
         static: Float[Tensor, "batch fixed"],
         seen: Bool[Tensor, "batch context channel"] | None = None,
-    ) -> Float[Tensor, "batch horizon target width"]:
+    ) -> Float[Tensor, "batch step target width"]:
         """Parameters of the head for every target and step, in the units of the series, for windows of their own.
+
+        A recursive network says the next step alone; `forecast.nets.recursive` runs on from there.
 
         Args:
             past: targets, past covariates, future covariates up to the origin.
@@ -146,14 +187,26 @@ class Network(nn.Module):
             static: static covariates.
             seen: which cells of `past` were observed; None: all.
         """
+        stand, _, encoded = self.encode(past, static, seen)
+        return self.answer(stand, future, encoded)
+
+    def encode(
+        self,
+        past: Float[Tensor, "batch context channel"],
+        static: Float[Tensor, "batch fixed"],
+        seen: Bool[Tensor, "batch context channel"] | None = None,
+    ) -> tuple[Stand, Memory, Encoded]:
+        """Read windows of their own: where their forecasts stand, what a stream would carry on, what attention sees."""
         targets = past[..., : self.sizes.targets]
         scaled = scale(targets, self._of_targets(seen), self.architecture.scaling, self.time_constant)
         x = self._inputs(scaled.past, self._difference(targets[:, :1], targets, scaled.spread), past, static)
-        hidden, _ = self.cell(x, self.cell.initial(len(x)))
+        x = x if self.segments is None else self.segments(x)
+        hidden, state = self.cell(x, self.cell.initial(len(x)))
         shift, spread = scaled.shift[:, -1:], scaled.spread[:, -1:]
         context = (targets - shift) / spread if self.causal else scaled.past
         fold = hidden[:, -1].unflatten(0, (len(past), self.fold))
-        return self.answer(Stand(fold, context.transpose(1, 2), shift, spread), future)
+        memory = Memory(state, targets, scaled.moments or _nothing_yet(targets))
+        return Stand(fold, context.transpose(1, 2), shift, spread), memory, Encoded(hidden, state, self.cell)
 
     def begin(
         self,
@@ -175,7 +228,7 @@ class Network(nn.Module):
         elif self.architecture.scaling == "difference":
             moments = change_moments(before, weight, self.time_constant)[0]
         else:
-            moments = Moments(*[torch.zeros_like(before[:, 0])] * 3)
+            moments = _nothing_yet(before)
         return Memory(self.cell.initial(len(before) * self.fold), before, moments)
 
     def read(
@@ -205,20 +258,20 @@ class Network(nn.Module):
         """Raise SettingsError unless this network can follow a stream."""
         require_causal(self.architecture.scaling)
         require_one_way(self.cell)
+        require_stream(self.architecture.decoder)
 
     def answer(
-        self, stand: Stand, future: Float[Tensor, "origin horizon known"]
-    ) -> Float[Tensor, "origin horizon target width"]:
-        """Parameters of the head, in the units of the series: every step is decoded from the state at the origin."""
-        hidden = self.dropout(stand.hidden)
-        origins, fold, _ = hidden.shape
-        if self.sizes.future:
-            hidden = torch.cat([hidden, future.flatten(1)[:, None].expand(-1, fold, -1)], dim=2)
-        raw = self.decoder(hidden).view(origins, fold, self.sizes.horizon, self.read_at_once, self.head.width)
-        raw = raw.transpose(1, 2).flatten(2, 3)
+        self, stand: Stand, future: Float[Tensor, "origin horizon known"], encoded: Encoded | None = None
+    ) -> Float[Tensor, "origin step target width"]:
+        """Parameters of the head, in the units of the series: every step is decoded from the state at the origin.
+
+        Args:
+            encoded: of `encode`, for decoders that look at more than the newest state.
+        """
+        raw = self.decoder(self.dropout(stand.hidden), future[:, : self.steps], encoded)
         if self.skip is not None:
             direct = self.skip(stand.context)
-            raw = raw + direct.unflatten(2, (self.sizes.horizon, self.head.width)).transpose(1, 2)
+            raw = raw + direct.unflatten(2, (self.steps, self.head.width)).transpose(1, 2)
         return self.head.rescale(raw, stand.shift, stand.spread)
 
     def _of_targets(self, seen: Tensor | None) -> Tensor | None:
@@ -243,3 +296,8 @@ class Network(nn.Module):
             beside = [part.repeat_interleave(self.sizes.targets, dim=0) for part in beside]
         parts = own + beside
         return torch.cat(parts, dim=2) if len(parts) > 1 else parts[0]
+
+
+def _nothing_yet(targets: Float[Tensor, "lane time target"]) -> Moments:
+    """Moments of a scale that does not move."""
+    return Moments(*[torch.zeros_like(targets[:, 0])] * 3)

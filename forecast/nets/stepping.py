@@ -17,6 +17,8 @@ from jaxtyping import Float, Float32
 from torch import Tensor, nn
 
 from forecast.nets.cells import Cell, Fused
+from forecast.nets.decoders import Direct
+from forecast.nets.direct import DirectDecoder
 from forecast.nets.heads import Point
 from forecast.nets.memory import Stand
 from forecast.nets.network import Network
@@ -185,7 +187,7 @@ class Called:
 
 
 class Answer:
-    """A network's answer at origins, without dropout: numpy for the point head, else the network itself.
+    """A network's answer at origins, without dropout: numpy for a point decoded directly, else the network itself.
 
     Args:
         network: in evaluation mode, on the CPU; its weights are copied where numpy is used.
@@ -193,9 +195,12 @@ class Answer:
 
     def __init__(self, network: Network) -> None:
         self.network, self.sizes = network, network.sizes
-        self.fast = type(network.head) is Point and network.decoder.weight.dtype == torch.float32
+        decoder, skip = network.decoder, network.skip
+        self.fast = type(network.head) is Point and type(network.architecture.decoder) is Direct
+        self.fast = self.fast and next(network.parameters()).dtype == torch.float32
+        if not isinstance(decoder, DirectDecoder):
+            return
         with torch.no_grad():
-            decoder, skip = network.decoder, network.skip
             self.decoder = _layer(decoder.weight.detach().cpu(), decoder.bias.detach().cpu())
             self.skip = None if skip is None else _layer(skip.weight.detach().cpu(), skip.bias.detach().cpu())
 

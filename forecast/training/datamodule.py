@@ -21,7 +21,7 @@ from forecast.nets.network import Network, Sizes
 from forecast.training.placement import Ahead, fits, pinned
 from forecast.windows.batches import Batches, Draw
 from forecast.windows.feeds import Feed, Pace, Streamed, Windowed
-from forecast.windows.gather import Batch, Chunk, Rows, gather, gather_chunk, index_of, scaled_rows
+from forecast.windows.gather import Batch, Chunk, Rows, gather, gather_chunk, index_of, scaled_rows, with_cycles
 from forecast.windows.loading import Share
 from forecast.windows.stream import Stream, Turn, cells_ahead
 from forecast.windows.window import Split, Window, split
@@ -55,6 +55,7 @@ class DataModule(pl.LightningDataModule):
         seed: of the shuffling, and of where a stream's chunks begin.
         calendar: add the cycles of the calendar to the inputs; None: for streams.
         measure: transform and unit of the scaled targets; a head says which unit it needs (`Head.units`).
+        ahead: give those cycles ahead of the origin too, for decoders that read them there.
 
     Example:
         >>> import numpy as np
@@ -76,12 +77,14 @@ class DataModule(pl.LightningDataModule):
         seed: int = 0,
         calendar: bool | None = None,
         measure: Measure = Measure(),  # noqa: B008 - a frozen value
+        ahead: bool = False,
     ) -> None:
         super().__init__()
         self.panel = data if isinstance(data, Panel) else from_frame(data, schema or Schema())
         self.window, self.feed, self.validation, self.seed = window, feed, validation, seed
         self.calendar = isinstance(feed, Streamed) if calendar is None else calendar
         self.measure = measure
+        self.ahead = ahead
         self._device_rows: Rows | None = None
 
     @cached_property
@@ -102,13 +105,13 @@ class DataModule(pl.LightningDataModule):
     @cached_property
     def rows(self) -> Rows:
         """The scaled panel on the host."""
-        return scaled_rows(self.panel, self.scale.of(self.panel, self.window.context), cycles=self.cycles)
+        scale = self.scale.of(self.panel, self.window.context)
+        return scaled_rows(self.panel, scale, cycles=self.cycles, ahead=self.ahead)
 
     @property
     def sizes(self) -> Sizes:
         """The shapes a network for this data needs."""
-        layout = self.panel.layout
-        layout = layout._replace(past=layout.past + 2 * len(self.cycles))
+        layout = with_cycles(self.panel.layout, self.cycles, self.ahead)
         return Sizes(self.window.context, self.window.horizon, *layout)
 
     @cached_property

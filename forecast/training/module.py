@@ -14,9 +14,11 @@ from torch import Tensor
 from forecast.errors import SettingsError, TrainingError
 from forecast.nets.memory import Memory, renewed
 from forecast.nets.network import Network
+from forecast.nets.recursive import says
 from forecast.nets.renewal import read_on
 from forecast.training.placement import Ahead
 from forecast.training.resume import packed, unpacked
+from forecast.training.running import recursive, run_chunk, run_windows, taught
 from forecast.windows.batches import Batches, Draw
 from forecast.windows.gather import Batch, Chunk
 from forecast.windows.stream import Stream, Turn
@@ -40,7 +42,8 @@ class RecurrentModule(pl.LightningModule):
         weight_decay: decoupled (AdamW); 0 for plain Adam.
         schedule: "constant", or "cosine" to let the learning rate fall to 0 over all epochs.
 
-    Logs `val_loss`, in squared (absolute, ...) standard deviations of the series.
+    Logs `val_loss`, in squared (absolute, ...) standard deviations of the series. A recursive network is validated
+    running free along the whole horizon: by its head's loss where it has one path, else by the CRPS of its paths.
     """
 
     def __init__(
@@ -69,11 +72,19 @@ class RecurrentModule(pl.LightningModule):
 
     def forward(self, batch: Batch) -> Tensor:
         """Parameters of the head [origin, step, target, width] in scaled units, for windows."""
-        return self.network(batch.past, batch.future, batch.static, batch.past_seen)
+        return self._raw(batch, "predict")
 
     def _raw(self, batch: Batch | Chunk, stage: Stage) -> Tensor:
+        runs = stage != "train" and recursive(self.network)
         if isinstance(batch, Batch):
-            return self.network(batch.past, batch.future, batch.static, batch.past_seen)
+            return (
+                run_windows(self.network, batch, judged=stage == "validation") if runs else taught(self.network, batch)
+            )
+        if runs:
+            carried = self._memory(batch, stage)
+            said, memory = run_chunk(self.network, batch, carried, judged=stage == "validation")
+            self.carried[stage] = memory.detach()
+            return said
         rows = (batch.past, batch.static, self._memory(batch, stage), batch.past_seen)
         reading, memory = read_on(self.network, *rows) if stage == "predict" else self.network.read(*rows)
         self.carried[stage] = memory.detach()
@@ -104,7 +115,10 @@ class RecurrentModule(pl.LightningModule):
         if isinstance(batch, Chunk) and stage != "train":
             asked = batch.turn.asked.flatten()
             target, seen, last = target[asked], None if seen is None else seen[asked], last[asked]
-        loss, said = self.network.head.loss(raw, target, seen, last), _said(batch)
+        if stage == "train" and raw.shape[1] < target.shape[1]:  # one step is taught
+            target, seen = target[:, : raw.shape[1]], None if seen is None else seen[:, : raw.shape[1]]
+        head = self.network.head if stage == "train" else says(self.network.architecture.decoder, self.network.head)
+        loss, said = head.loss(raw, target, seen, last), _said(batch)
         return loss * said.share if said is not None and said.world > 1 else loss
 
     def training_step(self, batch: Batch | Chunk, batch_idx: int) -> dict[str, Any]:

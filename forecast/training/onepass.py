@@ -12,8 +12,10 @@ from torch import Tensor
 from forecast.data.panel import Origins, Panel
 from forecast.nets.memory import Memory, Stand, joined, renewed
 from forecast.nets.network import Network
+from forecast.nets.recursive import free_run, says, starts_on_stream
 from forecast.nets.renewal import read_on
 from forecast.training.rest import Rest, fingerprint, weights_of
+from forecast.training.running import keys_at, recursive
 from forecast.windows.gather import Rows, before_rows
 
 LANES, PIECE = 64, 256
@@ -34,16 +36,26 @@ class End(NamedTuple):
     stand: Stand
 
 
-def forecast_once(network: Network, rows: Rows, panel: Panel, origins: Origins, rest: Rest | None = None) -> np.ndarray:
-    """Parameters of the head [origin, step, target, width] in scaled units, in the order of `origins`.
+def forecast_once(
+    network: Network,
+    rows: Rows,
+    panel: Panel,
+    origins: Origins,
+    rest: Rest | None = None,
+    horizon: int | None = None,
+) -> np.ndarray:
+    """Parameters of the head (or paths) [origin, step, target, width] in scaled units, in the order of `origins`.
 
     Each series is read once, up to the last origin that is asked: rows after an origin never enter.
 
     Args:
         rows: the scaled panel, on the device of the network.
         rest: what an earlier pass left; series that begin with the same rows go on from there.
+        horizon: of a recursive network; None takes the one it was trained for.
     """
-    out = np.zeros((len(origins), network.sizes.horizon, network.sizes.targets, network.head.width))
+    steps = horizon or network.sizes.horizon
+    width = says(network.architecture.decoder, network.head).width
+    out = np.zeros((len(origins), steps, network.sizes.targets, width))
     training = network.training
     network.eval()
     tour = _tour(network, rows, panel, origins, rest)
@@ -51,7 +63,7 @@ def forecast_once(network: Network, rows: Rows, panel: Panel, origins: Origins, 
     asked = asked[np.argsort((tour.last - tour.start)[asked], kind="stable")]
     with torch.inference_mode():
         for group in np.split(asked, range(LANES, len(asked), LANES)) if len(asked) else []:
-            for place, values in _read_group(network, rows, panel, origins, group, tour):
+            for place, values in _read_group(network, rows, panel, origins, group, tour, steps):
                 out[place] = values
     network.train(training)
     return out
@@ -119,7 +131,9 @@ def _read_to_ends(network: Network, rows: Rows, panel: Panel, group: np.ndarray,
             memory, group, steps = memory.lanes(slice(done, None)), group[done:], steps[done:]
 
 
-def _read_group(network: Network, rows: Rows, panel: Panel, origins: Origins, group: np.ndarray, tour: _Tour):
+def _read_group(
+    network: Network, rows: Rows, panel: Panel, origins: Origins, group: np.ndarray, tour: _Tour, steps: int
+):
     """Pairs of places in `origins` and their values, piece after piece."""
     lane = np.full(len(panel.series), -1, dtype=np.int64)
     lane[group] = np.arange(len(group))
@@ -130,8 +144,14 @@ def _read_group(network: Network, rows: Rows, panel: Panel, origins: Origins, gr
     memory, length = _enter(network, rows, panel, group, tour), int(step[-1])
     for first in range(0, length, PIECE):
         place = _place(rows, panel, group, first + tour.start[group][:, None], min(PIECE, length - first))
-        reading, memory = _read(network, rows, place, group, memory)
         low, high = np.searchsorted(step, [first + 1, first + place.shape[1] + 1])
+        if recursive(network):
+            which = mine[low:high]
+            where = (lane[origins.series[which]], step[low:high] - 1 - first)
+            paths, memory = _run(network, rows, panel, origins[which], (place, group, memory), where, steps)
+            yield which, paths
+            continue
+        reading, memory = _read(network, rows, place, group, memory)
         for some in np.split(np.arange(low, high), range(ANSWERS, high - low, ANSWERS)):
             if len(some):
                 which = mine[some]
@@ -169,12 +189,44 @@ def _read(network: Network, rows: Rows, place: Tensor, series: np.ndarray, memor
 
 
 def _values(network: Network, rows: Rows, panel: Panel, origins: Origins, stand: Stand) -> np.ndarray:
-    horizon, layout = network.sizes.horizon, rows.layout
-    future = rows.values.new_zeros(len(origins), horizon, 0)
-    if layout.future:
-        ahead = (panel.offsets[origins.series] + origins.step)[:, None] + np.arange(horizon)
-        future = rows.values[_tensor(ahead, rows)][..., layout.channels - layout.future :]
-    return network.answer(stand, future).cpu().double().numpy()
+    return network.answer(stand, _future(rows, panel, origins, network.sizes.horizon)).cpu().double().numpy()
+
+
+def _run(
+    network: Network,
+    rows: Rows,
+    panel: Panel,
+    origins: Origins,
+    piece: tuple[Tensor, np.ndarray, Memory],
+    where: tuple[np.ndarray, np.ndarray],
+    steps: int,
+) -> tuple[np.ndarray, Memory]:
+    """Read a piece and run from the origins in it: paths [origin, step, target, path], and what is carried on.
+
+    Args:
+        piece: rows of the panel [lane, time], the series of each lane and what it carries.
+        where: lane, and step of the piece, of each origin.
+    """
+    (place, series, memory), (lane, step) = piece, where
+    asked = torch.zeros(place.shape, dtype=torch.bool, device=place.device)
+    asked[_tensor(lane, rows), _tensor(step, rows)] = True
+    seen = None if rows.seen is None else rows.seen[place]
+    static = rows.static[_tensor(series, rows)]
+    start, memory = starts_on_stream(network, rows.values[place], static, memory, seen, asked)
+    if start is None:
+        return np.zeros((0, steps, network.sizes.targets, 1)), memory
+    _, here = np.unique(lane * place.shape[1] + step, return_inverse=True)
+    future, keys = _future(rows, panel, origins, steps), keys_at(network, panel, origins)
+    return free_run(network, start.take(_tensor(here, rows)), future, keys).cpu().double().numpy(), memory
+
+
+def _future(rows: Rows, panel: Panel, origins: Origins, horizon: int) -> Tensor:
+    """What is known ahead of origins, [origin, horizon, channel]."""
+    layout = rows.layout
+    if not layout.future:
+        return rows.values.new_zeros(len(origins), horizon, 0)
+    ahead = (panel.offsets[origins.series] + origins.step)[:, None] + np.arange(horizon)
+    return rows.values[_tensor(ahead, rows)][..., layout.channels - layout.future :]
 
 
 def _tensor(integers: np.ndarray, rows: Rows) -> Tensor:

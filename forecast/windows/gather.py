@@ -100,24 +100,31 @@ class Chunk(NamedTuple):
         return self.past[..., : self.target.shape[2]].flatten(0, 1)[:, None]
 
 
-def scaled_rows(panel: Panel, scale: Scale, dtype: torch.dtype = torch.float32, cycles: tuple[str, ...] = ()) -> Rows:
+def scaled_rows(
+    panel: Panel,
+    scale: Scale,
+    dtype: torch.dtype = torch.float32,
+    cycles: tuple[str, ...] = (),
+    ahead: bool = False,
+) -> Rows:
     """Scale a panel in float64 and put it into tensors; cells beyond `forecast.data.scale.LIMIT` count as missing.
 
     Args:
         scale: the scale of this panel's own series (`Scale.of`).
         cycles: of the calendar (`forecast.data.cycles`), added behind the past covariates.
+        ahead: they are known ahead, and added behind the future covariates.
     """
     panel = scale.plausible(panel)
     values = scale.apply(panel, np.float64 if dtype == torch.float64 else np.float32)
     seen = None if panel.observed.all() else np.array(panel.observed)
     layout = panel.layout
     if cycles:
-        place = layout.targets + layout.past
+        place = layout.channels if ahead else layout.targets + layout.past
         clock = cyclic(panel.times, cycles).astype(values.dtype)
         values = np.concatenate([values[:, :place], clock, values[:, place:]], axis=1)
         if seen is not None:
             seen = np.concatenate([seen[:, :place], np.ones_like(clock, dtype=bool), seen[:, place:]], axis=1)
-        layout = layout._replace(past=layout.past + clock.shape[1])
+        layout = with_cycles(layout, cycles, ahead)
     static = torch.from_numpy(scale.static(panel)).to(dtype)
     return Rows(torch.from_numpy(values), None if seen is None else torch.from_numpy(seen), static, layout)
 
@@ -126,6 +133,16 @@ def newest(rows: Rows, panel: Panel, origins: Origins) -> np.ndarray:
     """The last known targets at origins, scaled, float64 [origin, target]."""
     place = torch.from_numpy(panel.offsets[origins.series] + origins.step - 1).to(rows.values.device)
     return rows.values[place][:, : rows.layout.targets].double().cpu().numpy()
+
+
+def with_cycles(layout: Layout, cycles: tuple[str, ...], ahead: bool = False) -> Layout:
+    """A layout with two more channels for each cycle of the calendar.
+
+    Args:
+        ahead: as covariates that are known ahead; else they are known up to the origin.
+    """
+    waves = 2 * len(cycles)
+    return layout._replace(future=layout.future + waves) if ahead else layout._replace(past=layout.past + waves)
 
 
 def index_of(panel: Panel, origins: Origins) -> Tensor:

@@ -7,27 +7,37 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from forecast.forecasters.live.running import paths_of
 from forecast.forecasters.saying import Said, said
 from forecast.nets.heads import Point
+from forecast.training.running import recursive
 
 if TYPE_CHECKING:
     from forecast.forecasters.live.forecaster import Live
 
 
-def said_of(live: Live, chosen: list[int], known: np.ndarray) -> Said:
+def said_of(live: Live, chosen: list[int], known: np.ndarray, times: np.ndarray) -> Said:
     """What the model says of some series.
 
     Args:
         chosen: their places.
         known: float64 [series, horizon, future covariate], in their own units.
+        times: datetime64[us] [series, horizon], of the rows ahead.
     """
-    head, carried = live.model.head, live.carried
-    if type(head) is Point and live.scale.power is None:  # an affine map is all there is, and it is quicker
-        return Said(carried.answer(chosen, known, outward=True), (), None)
-    parameters = np.asarray(carried.answer(chosen, known, outward=False), dtype=np.float64)
+    head, carried = live.model.says, live.carried
+    runs = recursive(carried.network)
+    if (
+        not runs and type(head) is Point and live.scale.power is None
+    ):  # an affine map is all there is, and it is quicker
+        return Said(carried.answer(chosen, known, times, outward=True), (), None)
+    if runs:
+        parameters = paths_of(carried, chosen, [live.names[place] for place in chosen], known, times)
+    else:
+        parameters = np.asarray(carried.answer(chosen, known, times, outward=False), dtype=np.float64)
     tracks = [carried.tracks[place] for place in chosen]
     center, width = (np.array([getattr(track, name) for track in tracks]) for name in ("center", "width"))
     power = None if live.scale.power is None else np.array([track.power for track in tracks])
     scale = replace(live.scale, center=center, spread=width, power=power)
     last = np.array([track.newest for track in tracks], dtype=np.float64)
-    return said(head, parameters, last, scale, np.arange(len(chosen)), live.model.noise)
+    noise = live.model.noise_along(parameters.shape[1])
+    return said(head, parameters, last, scale, np.arange(len(chosen)), noise)

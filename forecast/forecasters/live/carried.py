@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from forecast.data.cycles import PERIODS
+from forecast.data.cycles import PERIODS, cyclic
 from forecast.data.panel import Panel
 from forecast.data.scale import LIMIT, Scale
 from forecast.forecasters.live.track import Track
+from forecast.nets.decoders import knows_ahead
 from forecast.nets.network import Network
 from forecast.nets.stepping import Answer, held, stepper
 from forecast.training.onepass import End, read_to_ends
@@ -26,7 +27,7 @@ class Carried:
     Args:
         network: in evaluation mode, on the CPU.
         channels: value channels of a row: targets, past, future covariates.
-        cycles: of the calendar, inputs behind the past covariates.
+        cycles: of the calendar, inputs behind the past covariates (behind the future ones if known ahead).
         series: how many there are.
         offset: of the targets' transform; None without one.
     """
@@ -36,6 +37,8 @@ class Carried:
     ) -> None:
         self.network, self.sizes, self.channels, self.cycles = network, network.sizes, channels, cycles
         self.offset, self.warped = offset or 0.0, offset is not None
+        self.ahead = knows_ahead(network.architecture.decoder)
+        self.known = network.sizes.future - (2 * len(cycles) if self.ahead else 0)
         self.step, self.say = stepper(network.cell), Answer(network)
         self.scaling = network.architecture.scaling
         self.decay = math.exp(-1 / network.time_constant)
@@ -60,7 +63,7 @@ class Carried:
             steps: int64 [series], rows to read of each.
         """
         panel = scale.plausible(panel)
-        rows = scaled_rows(panel, scale, cycles=self.cycles)
+        rows = scaled_rows(panel, scale, cycles=self.cycles, ahead=self.ahead)
         for end in read_to_ends(self.network, rows, panel, steps):
             for lane, series in enumerate(end.series.tolist()):
                 track, row = self.tracks[series], panel.offsets[series] + steps[series] - 1
@@ -116,7 +119,7 @@ class Carried:
 
     def _inputs(self, track: Track, time: int, values: list[float]) -> tuple[list[list[float]], tuple[int, ...]]:
         """Move all but the cell; its inputs [fold, input], in the order of `Network`, and what `Track.scaled` found."""
-        sizes, targets = self.sizes, self.sizes.targets
+        targets = self.sizes.targets
         row, seen, absurd = track.scaled(values, targets, self.offset)
         now = row[:targets]
         if not track.rows:  # what stands before the first row is that row
@@ -132,28 +135,22 @@ class Carried:
         slope = [(v - old) / spread for v, old, spread in zip(now, track.newest, track.spread, strict=True)]
         track.write(now)
         track.time = time
-        future = len(row) - sizes.future
+        future = len(row) if self.ahead else len(row) - self.known
         beside = [*row[targets:future], *clock(time, self.cycles), *row[future:], *track.static]
         if self.network.fold == 1:
             return [[*level, *slope, *beside]], absurd
         return [[high, steep, *beside] for high, steep in zip(level, slope, strict=True)], absurd
 
-    def answer(self, series: Sequence[int], future: np.ndarray, outward: bool) -> np.ndarray:
+    def answer(self, series: Sequence[int], future: np.ndarray, times: np.ndarray, outward: bool) -> np.ndarray:
         """Parameters of the head, float64 [series, horizon, target, width], in the units of the scale.
 
         Args:
             future: float64 [series, horizon, future covariate], in their own units.
+            times: datetime64[us] [series, horizon], of the rows ahead.
             outward: go on to the units of the series, by the affine map alone.
         """
         tracks = [self.tracks[place] for place in series]
-        known = self.sizes.future
-        if known:
-            center = np.array([track.center[-known:] for track in tracks])
-            width = np.array([track.width[-known:] for track in tracks])
-            future = (future - center[:, None]) / width[:, None]
-            if (np.abs(future) > LIMIT).any():
-                last = (np.array([track.last[-known:] for track in tracks]) - center) / width
-                future = _carried_on(future, np.nan_to_num(last))
+        ahead = self.ahead_of(tracks, future, times)
         if len(tracks) == 1:
             hidden, context = tracks[0].hidden[None], tracks[0].context()[None]
         else:
@@ -161,7 +158,22 @@ class Carried:
             context = np.stack([track.context() for track in tracks])
         # One affine map leads from the running scale to that of the series and on to its units, in float64.
         shift, spread = zip(*map(_outward if outward else _inward, tracks), strict=True)
-        return self.say(hidden, context, np.array(shift), np.array(spread), future.astype(np.float32))
+        return self.say(hidden, context, np.array(shift), np.array(spread), ahead)
+
+    def ahead_of(self, tracks: Sequence[Track], future: np.ndarray, times: np.ndarray) -> np.ndarray:
+        """What is known ahead as the network reads it, float32 [series, horizon, channel]; arguments of `answer`."""
+        known = self.known
+        if known:
+            center = np.array([track.center[-known:] for track in tracks])
+            width = np.array([track.width[-known:] for track in tracks])
+            future = (future - center[:, None]) / width[:, None]
+            if (np.abs(future) > LIMIT).any():
+                last = (np.array([track.last[-known:] for track in tracks]) - center) / width
+                future = _carried_on(future, np.nan_to_num(last))
+        if self.ahead and self.cycles:
+            waves = cyclic(times.ravel(), self.cycles).reshape(*times.shape, -1)
+            future = np.concatenate((future, waves), axis=2)
+        return future.astype(np.float32)
 
 
 def _carried_on(future: np.ndarray, last: np.ndarray) -> np.ndarray:

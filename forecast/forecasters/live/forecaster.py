@@ -15,7 +15,7 @@ from forecast.data.panel import Origins, Panel
 from forecast.data.rows import day
 from forecast.data.scale import Scale
 from forecast.data.schema import Schema
-from forecast.errors import DataError, SettingsError
+from forecast.errors import DataError
 from forecast.forecasters.live.admission import (
     in_words,
     known_ahead,
@@ -31,6 +31,7 @@ from forecast.forecasters.live.answers import said_of
 from forecast.forecasters.live.carried import Carried
 from forecast.forecasters.live.cold import Cold
 from forecast.forecasters.live.rows import Arrival, NewRows, RowReader, arrivals_of
+from forecast.nets.decoders import require_horizon
 
 if TYPE_CHECKING:
     from forecast.forecasters.recurrent import Recurrent
@@ -247,30 +248,32 @@ class Live:
         """What comes after the last row of each series; `origins.step` is the number of rows read.
 
         Args:
-            horizon: steps ahead, at most the window's; None takes those.
+            horizon: steps ahead; None takes the window's. More than those only a `Recursive` decoder can.
             series: one name or several; None takes all that are ready.
-            future: known-ahead covariates of each series, [window's horizon, future covariate] in their own units and
-                in the order of the schema; needed where the schema has any.
+            future: known-ahead covariates of each series, [horizon, future covariate] in their own units and in the
+                order of the schema, along the window's horizon at least; needed where the schema has any.
 
         Raises:
             DataError: a series that is not ready or not known, none that is ready, known-ahead values that lack.
-            SettingsError: a horizon beyond the window's.
+            SettingsError: a horizon that the decoder cannot forecast.
         """
         most = self.window.horizon
         steps = most if horizon is None else horizon
-        if steps is not most and (not isinstance(steps, int | np.integer) or not 1 <= steps <= most):
-            raise SettingsError(f"horizon={steps!r}: a whole number from 1 to {most}, which the model was trained for")
+        if steps is not most:
+            require_horizon(self.model.architecture.decoder, most, steps)
+            most = max(most, int(steps))
         chosen = self._chosen(series)
         known = known_ahead(self.schema, most, [self.names[place] for place in chosen], future)
-        what = said_of(self, chosen, known)
         stamps = np.array([self.carried.tracks[place].time for place in chosen], dtype=np.int64)
         last = stamps.view(STAMP)
         fixed = self.calendar.kind in ("step", "unknown")  # quicker in plain integers
-        ahead = (stamps[:, None] + self._ahead[:steps]).view(STAMP) if fixed else self.calendar.after(last, int(steps))
+        ahead = self.calendar.after(last, most) if not fixed or most > len(self._ahead) else None
+        ahead = (stamps[:, None] + self._ahead).view(STAMP) if ahead is None else ahead
+        what = said_of(self, chosen, known, ahead)
         origins = Origins(np.array(chosen), np.array([self.carried.tracks[place].rows for place in chosen]))
         told = what.distribution and what.distribution.steps(int(steps))
-        values = what.values[:, :steps]
-        return Forecast(origins, values, what.levels, self.schema.targets, self.names, last, ahead, told)
+        values, times = what.values[:, :steps], ahead[:, :steps]
+        return Forecast(origins, values, what.levels, self.schema.targets, self.names, last, times, told)
 
     def _chosen(self, series: str | Iterable[str] | None) -> list[int]:
         """Places of the series to forecast."""

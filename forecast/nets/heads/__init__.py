@@ -3,6 +3,7 @@
 from forecast.nets.heads.classes import Category, Direction
 from forecast.nets.heads.counts import NegativeBinomialCount, PoissonCount
 from forecast.nets.heads.densities import Gaussian, GaussianMixture, Student
+from forecast.nets.heads.drawn import Drawn
 from forecast.nets.heads.head import Head, Units
 from forecast.nets.heads.point import LOSSES, Point
 from forecast.nets.heads.quantiles import Quantiles
@@ -25,6 +26,7 @@ __all__ = [
     "LOSSES",
     "Category",
     "Direction",
+    "Drawn",
     "Gaussian",
     "GaussianMixture",
     "Head",
