@@ -226,7 +226,7 @@ def _powers(panel: Panel, steps: np.ndarray, transform: Transform) -> np.ndarray
             if low.any():
                 problems.append(
                     f"target {panel.targets[target]!r} in {panel.named(series)}: {int(low.sum()):,} of {len(values):,} "
-                    f'values are not above {-offset:g}, which transform="{transform}" does not take'
+                    f'values are not above {0 - offset:g}, which transform="{transform}" does not take'
                 )
             elif transform == "box-cox" and len(values) > 1:
                 powers[series, target] = best_power(values)

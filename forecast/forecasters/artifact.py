@@ -218,7 +218,8 @@ def _build_recurrent(
     cell: CellFactory | None,
 ) -> Recurrent:
     settings, about = dict(config["architecture"]), dict(config["head"])
-    head = HEADS[about.pop("kind")](**about)
+    kind = HEADS[about.pop("kind")]
+    head = kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in about.items()})
     cycles = tuple(str(name) for name in config["cycles"])
     if not set(cycles) <= set(PERIODS):
         raise ValueError(f"cycles {cycles} of the calendar, known are {tuple(PERIODS)}")
