@@ -57,9 +57,10 @@ class Categories(Family):
         if self.last is not None:
             object.__setattr__(self, "last", np.asarray(self.last, dtype=np.float64))
             require_axes(self, "last", "origin, target")
-            edges = 0.0 if self.edges is None else np.asarray(self.edges, dtype=np.float64)
-            object.__setattr__(self, "edges", np.broadcast_to(edges, self.shape))
-            require(self, "edges", self.edges >= 0, "at least 0")
+            given = np.zeros(()) if self.edges is None else np.asarray(self.edges, dtype=np.float64)
+            edges = np.broadcast_to(given, self.shape)
+            object.__setattr__(self, "edges", edges)
+            require(self, "edges", edges >= 0, "at least 0")
 
     @property
     def shape(self) -> Shape:

@@ -11,6 +11,7 @@ from scipy import special
 from forecast.distributions.family import Family, as_levels, require, require_axes, set_parameters
 from forecast.distributions.protocol import Shape
 
+Cdf = Callable[..., np.ndarray]
 SPACING = 0.2  # of the trapezoid rule for the Gini difference, which converges exponentially
 BEYOND = 10.0  # where both tails of its integrand are exponentials to 13 digits
 
@@ -49,8 +50,10 @@ class Poisson(Family):
 
     def quantiles(self, levels: Sequence[float]) -> np.ndarray:
         """Smallest counts with P(Y <= count) >= level, [origin, step, target, level]."""
-        array, rate = np.broadcast_arrays(as_levels(levels), self.rate[..., None])
-        return smallest_count(lambda count: _poisson_cdf(count, rate), array, special.pdtrik(array, rate))
+        array, rate = as_levels(levels), self.rate[..., None]
+        score = special.ndtri(array)
+        guess = rate + np.sqrt(rate) * score + (score**2 - 1.0) / 6.0  # Cornish and Fisher, of the third moment
+        return smallest_count(_poisson_cdf, array, (rate,), guess)
 
     def samples(self, count: int, seed: int = 0) -> np.ndarray:
         """Independent draws [sample, origin, step, target]."""
@@ -119,11 +122,11 @@ class NegativeBinomial(Family):
 
     def quantiles(self, levels: Sequence[float]) -> np.ndarray:
         """Smallest counts with P(Y <= count) >= level, [origin, step, target, level]."""
-        array, mean, size = np.broadcast_arrays(as_levels(levels), self.expected[..., None], self.size[..., None])
-        # A gamma distribution of the same mean and variance is near enough to start from.
+        array, mean, size = as_levels(levels), self.expected[..., None], self.size[..., None]
+        # A gamma distribution of the same mean and variance is at most a few counts off.
         spread = 1.0 + mean / size
         guess = special.gammaincinv(mean / spread, array) * spread
-        return smallest_count(lambda count: _binomial_cdf(count, mean, size), array, guess)
+        return smallest_count(_binomial_cdf, array, (mean, size), guess)
 
     def samples(self, count: int, seed: int = 0) -> np.ndarray:
         """Independent draws [sample, origin, step, target]: Poisson counts of gamma rates."""
@@ -183,20 +186,31 @@ def gini_difference(mean: np.ndarray, size: np.ndarray) -> np.ndarray:
     return SPACING / np.pi * (total + (lower + upper) / -np.expm1(-SPACING))
 
 
-def smallest_count(cdf: Callable[[np.ndarray], np.ndarray], levels: np.ndarray, guess: np.ndarray) -> np.ndarray:
-    """Smallest counts whose cdf reaches the levels, from a guess that need not be good (NaN counts as 0)."""
-    high = np.maximum(np.ceil(np.nan_to_num(guess, nan=0.0, posinf=0.0, neginf=0.0)), 0.0)
-    low, step = high - 1.0, 1.0
-    while (short := cdf(high) < levels).any():
-        low, high, step = np.where(short, high, low), np.where(short, high + step, high), 2.0 * step
-    step = 1.0
-    while (enough := (low >= 0) & (cdf(low) >= levels)).any():
-        high, low, step = np.where(enough, low, high), np.where(enough, np.maximum(low - step, -1.0), low), 2.0 * step
-    while (high - low > 1).any():
-        middle = np.floor(0.5 * (low + high))
-        enough = cdf(middle) >= levels
-        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
-    return high
+def smallest_count(cdf: Cdf, levels: np.ndarray, parameters: tuple[np.ndarray, ...], guess: np.ndarray) -> np.ndarray:
+    """Smallest counts whose cdf reaches the levels, searched for from guesses that need not be good.
+
+    Args:
+        cdf: of counts and parameters.
+        levels, guess: of one shape; each of the parameters broadcasts to it.
+    """
+    flat = [np.broadcast_to(array, guess.shape).ravel() for array in (levels, *parameters)]
+    high = np.maximum(np.round(guess.ravel()), 0.0)
+    low = high - 1.0
+
+    def reached(count: np.ndarray, here: np.ndarray) -> np.ndarray:
+        return cdf(count, *(array[here] for array in flat[1:])) >= flat[0][here]
+
+    here, step = np.arange(high.size), 1.0
+    while len(here := here[~reached(high[here], here)]):
+        low[here], high[here], step = high[here], high[here] + step, 2.0 * step
+    here, step = np.flatnonzero(low >= 0), 1.0
+    while len(here := here[(low[here] >= 0) & reached(low[here], here)]):
+        high[here], low[here], step = low[here], np.maximum(low[here] - step, -1.0), 2.0 * step
+    while len(here := np.flatnonzero(high - low > 1)):
+        middle = np.floor(0.5 * (low[here] + high[here]))
+        enough = reached(middle, here)
+        low[here], high[here] = np.where(enough, low[here], middle), np.where(enough, middle, high[here])
+    return high.reshape(guess.shape)
 
 
 def _poisson_cdf(count: np.ndarray, rate: np.ndarray) -> np.ndarray:
