@@ -16,7 +16,8 @@ from forecast.distributions.protocol import Shape
 MOST_STEPS = 200  # of the search for a quantile; halving a bracket alone takes about 100
 BLOCK = 50_000  # quantiles searched for together, so that they stay in the cache
 NEWTON_STEPS = 20  # after which the bracket is halved only
-TIGHT = 1e-13  # relative width of a bracket that is narrow enough
+ROUNDING = 1e-15  # width of a bracket, relative to the quantile, that numbers cannot resolve
+TIGHT = 1e-13  # and relative to the narrowest component, that is narrow enough
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +113,8 @@ class Mixture(Family):
         found = np.empty(scores.size)
         for start in range(0, scores.size, BLOCK):
             part = slice(start, start + BLOCK)
-            found[part] = _search(*(array[cells[part]] for array in flat), scores[part])
+            weight, loc, scale = (array[cells[part]] for array in flat)
+            found[part] = _search(weight, loc, scale, scores[part])
         return found.reshape(shape)
 
 
@@ -137,7 +139,7 @@ def _search(weight: np.ndarray, loc: np.ndarray, scale: np.ndarray, scores: np.n
         # Newton on the logarithm of the small probability, which is nearly straight far out.
         error = sign * ratio * np.log(np.maximum(ratio, 1e-300)) * small
         step = np.divide(error, density, out=np.full(x.shape, np.inf), where=density > 0)
-        newton, width = x - step, TIGHT * (np.abs(x) + scale.min(axis=1))
+        newton, width = x - step, ROUNDING * np.abs(x) + TIGHT * scale.min(axis=1)
         inside = (newton > low) & (newton < high) & (attempt < NEWTON_STEPS)
         done = (np.abs(step) <= width) | (high - low <= width)
         found[left] = np.where(done, x, np.where(inside, newton, 0.5 * (low + high)))
