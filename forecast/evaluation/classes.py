@@ -51,7 +51,7 @@ def has_band(actual: Actual) -> bool:
 
 
 def direction_codes(actual: Actual, values: np.ndarray) -> np.ndarray:
-    """Class of values [origin, step, target] by the judge's directions; NaN for no value, and for none without a band."""
+    """Class of values by the judge's directions [origin, step, target]; NaN for no value, or no move without a band."""
     change = values - actual.last[:, None]
     edges = np.zeros(()) if actual.edges is None else actual.edges
     sign = (change > edges).astype(np.float64) - (change < -edges)
@@ -113,20 +113,26 @@ def balance(codes: np.ndarray, classes: int) -> np.ndarray:
     return weights[np.nan_to_num(codes).astype(np.int64)]
 
 
-def _brier(forecast: Forecast, actual: Actual) -> np.ndarray:
-    view = class_forecast(forecast, actual)
-    if view is None:
-        return _nothing(actual)
+def brier_score(view: ClassForecast) -> np.ndarray:
+    """Squared distance of probabilities and what happened, halved for two classes [origin, step, target]."""
     score = ((view.probabilities - view.happened) ** 2).sum(axis=-1)
     return _judged(score / 2.0 if len(view.labels) == 2 else score, view.codes)
 
 
-def _log_loss(forecast: Forecast, actual: Actual) -> np.ndarray:
-    view = class_forecast(forecast, actual)
-    if view is None:
-        return _nothing(actual)
+def log_losses(view: ClassForecast) -> np.ndarray:
+    """Negative log probability of the class that happened [origin, step, target]."""
     chosen = (view.probabilities * view.happened).sum(axis=-1)
     return _judged(-np.log(np.clip(chosen, SMALLEST, 1.0)), view.codes)
+
+
+def _brier(forecast: Forecast, actual: Actual) -> np.ndarray:
+    view = class_forecast(forecast, actual)
+    return _nothing(actual) if view is None else brier_score(view)
+
+
+def _log_loss(forecast: Forecast, actual: Actual) -> np.ndarray:
+    view = class_forecast(forecast, actual)
+    return _nothing(actual) if view is None else log_losses(view)
 
 
 accuracy = Metric("accuracy", _accuracy, description="share of steps where the most probable class happened")

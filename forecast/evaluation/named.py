@@ -22,6 +22,16 @@ METRICS: dict[str, Metric] = {
 }
 
 
+def is_beyond_points(name: str) -> bool:
+    """Whether a metric of that name judges distributions, intervals or classes.
+
+    Example:
+        >>> [is_beyond_points(name) for name in ("crps", "coverage_80", "mae", "brier")]
+        [True, True, False, True]
+    """
+    return any(metric.name == name for metric in (*DISTRIBUTIONAL, *CLASSES)) or OF_INTERVAL.fullmatch(name) is not None
+
+
 def as_metrics(metrics: Sequence[MetricLike | str]) -> tuple[Metric, ...]:
     """Metrics of names, members and plain functions; a function is named after itself and averaged over all cells.
 
