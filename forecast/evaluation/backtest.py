@@ -215,6 +215,8 @@ def _fault(said: Forecast, contest: _Contest) -> str | None:
     expected, asked = contest.actual.values.shape, contest.origins
     if said.values.shape[:3] != expected:
         return f"its forecast has the shape {said.values.shape[:3]}; [origin, step, target] is {expected}"
+    if said.distribution is not None and said.distribution.shape != expected:
+        return f"its distribution has the shape {said.distribution.shape}; [origin, step, target] is {expected}"
     stands = said.origins
     if not (np.array_equal(stands.series, asked.series) and np.array_equal(stands.step, asked.step)):
         return "its forecast stands at other origins than it was asked for"

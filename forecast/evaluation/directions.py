@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 import numpy as np
 import pandas as pd
 from scipy import special
@@ -64,9 +66,10 @@ def direction_table(scores: Scores, step: int | None = 1) -> pd.DataFrame:
         row = _row(name, view.said[:, where], codes, len(labels), chance)
         losses = (brier_score(view)[:, where][judged], log_losses(view)[:, where][judged])
         rows.append(row | {"brier": losses[0].mean(), "log_loss": losses[1].mean()} if judged.any() else row)
-    rows.sort(key=lambda row: -float(row["accuracy"]))
     rules = {MAJORITY: np.full(codes.shape, majority), LAST_SIGN: _last_sign(scores.actual, majority)[:, where]}
-    rows += [_row(name, np.broadcast_to(said, codes.shape), codes, len(labels), chance) for name, said in rules.items()]
+    rows = sorted(rows, key=itemgetter("accuracy"), reverse=True) + [
+        _row(name, np.broadcast_to(said, codes.shape), codes, len(labels), chance) for name, said in rules.items()
+    ]
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     frame.loc[frame["model"] == MAJORITY, "p_value"] = np.nan
     return frame

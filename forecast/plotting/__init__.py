@@ -1,4 +1,4 @@
-"""Pictures: a forecast beside its history, a leaderboard, errors by step, calibration. Only this room knows matplotlib."""
+"""Pictures: a forecast beside its history, a leaderboard, errors by step, calibration. Nobody else knows matplotlib."""
 
 from forecast.plotting.calibration import plot_calibration, plot_pit, plot_reliability
 from forecast.plotting.forecasts import plot

@@ -67,7 +67,7 @@ def plot_pit(levels: np.ndarray, bins: int = 20, ax: Axes | None = None) -> Axes
             edges[:-1], height / even, width=1 / bins, align="edge", color=PALETTE[0], alpha=0.85, ec="white", lw=0.6
         )
         low, high = max(float(np.nan_to_num(low)), 0.0) / even, float(high) / even
-        ax.axhspan(low, high, color=SOFT, alpha=0.22, lw=0, label=f"{CONFIDENCE:.0%} of chance", zorder=3)
+        ax.axhspan(low, high, color=SOFT, alpha=0.22, lw=0, label="95 % of chance", zorder=3)
         ax.axhline(1.0, color=INK, lw=1.2, ls=(0, (4, 3)), label="calibrated", zorder=4)
         ax.set_title("Where actuals lay in their distributions")
         ax.set_xlabel("level of the actual (PIT)")
@@ -106,7 +106,7 @@ def plot_reliability(frame: pd.DataFrame, label: str = "up", ax: Axes | None = N
             "ms": 5.5,
             "capsize": 2.5,
             "elinewidth": 1.1,
-            "label": f"forecast, {CONFIDENCE:.0%} interval",
+            "label": "forecast, 95 % interval",
         }
         ax.errorbar(said, observed, np.maximum(errors, 0.0), color=PALETTE[0], zorder=3, **style)
         ax.set_title(f"How often “{label}” happened")
@@ -128,7 +128,7 @@ def _diagonal(ax: Axes, count: int) -> None:
     level = np.linspace(0.0, 1.0, 201)
     half = special.ndtri(0.5 + CONFIDENCE / 2) * np.sqrt(level * (1 - level) / count)
     low, high = 100 * np.maximum(level - half, 0.0), 100 * np.minimum(level + half, 1.0)
-    ax.fill_between(100 * level, low, high, color=SOFT, alpha=0.25, lw=0, label=f"{CONFIDENCE:.0%} of chance")
+    ax.fill_between(100 * level, low, high, color=SOFT, alpha=0.25, lw=0, label="95 % of chance")
     ax.plot([0, 100], [0, 100], color=INK, lw=1.2, ls=(0, (4, 3)), label="calibrated")
     _square(ax, 0.0, 100.0)
 
