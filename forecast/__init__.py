@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     from forecast.data.season import season_of, suggest
     from forecast.errors import DataError, ForecastError, NotFittedError, SettingsError, TrainingError
     from forecast.evaluation.backtest import backtest
+    from forecast.evaluation.calibration import calibration_frame, pit, reliability_frame
+    from forecast.evaluation.classes import accuracy, balanced_accuracy, brier, log_loss
+    from forecast.evaluation.directions import direction_table
     from forecast.evaluation.leaderboard import leaderboard
     from forecast.evaluation.metrics import bias, direction, mae, mase, relmae, rmse, rmsse, smape
+    from forecast.evaluation.probabilistic import coverage, crps, interval_score, log_score, pinball, width, wql
     from forecast.experiment.spaces import Range, network_space, tabular_space
     from forecast.forecasters.artifact import load, save
     from forecast.forecasters.linear import Linear
@@ -42,7 +46,7 @@ if TYPE_CHECKING:
         Student,
     )
     from forecast.nets.network import Architecture, Network, Sizes
-    from forecast.plotting import plot, plot_scores, plot_steps
+    from forecast.plotting import plot, plot_calibration, plot_pit, plot_reliability, plot_scores, plot_steps
     from forecast.sweeps.reading import best_trial, importances, trials_frame
     from forecast.sweeps.search import Search
     from forecast.sweeps.sweep import sweep
@@ -62,8 +66,12 @@ _ROOMS = {
     "data.season": ("season_of", "suggest"),
     "errors": ("DataError", "ForecastError", "NotFittedError", "SettingsError", "TrainingError"),
     "evaluation.backtest": ("backtest",),
+    "evaluation.calibration": ("calibration_frame", "pit", "reliability_frame"),
+    "evaluation.classes": ("accuracy", "balanced_accuracy", "brier", "log_loss"),
+    "evaluation.directions": ("direction_table",),
     "evaluation.leaderboard": ("leaderboard",),
     "evaluation.metrics": ("bias", "direction", "mae", "mase", "relmae", "rmse", "rmsse", "smape"),
+    "evaluation.probabilistic": ("coverage", "crps", "interval_score", "log_score", "pinball", "width", "wql"),
     "forecasters.artifact": ("load", "save"),
     "forecasters.linear": ("Linear",),
     "forecasters.live.forecaster": ("Live",),
@@ -88,7 +96,7 @@ _ROOMS = {
         "Student",
     ),
     "nets.network": ("Architecture", "Network", "Sizes"),
-    "plotting": ("plot", "plot_scores", "plot_steps"),
+    "plotting": ("plot", "plot_calibration", "plot_pit", "plot_reliability", "plot_scores", "plot_steps"),
     "training.datamodule": ("DataModule",),
     "training.fit": ("Training",),
     "training.module": ("RecurrentModule",),

@@ -123,6 +123,9 @@ class Actual:
         scale: float64 [series, target], mean absolute seasonal difference of the training rows (for MASE).
         scale2: float64 [series, target], mean squared seasonal difference of the training rows (for RMSSE).
         season: the lag of those differences.
+        edges: float64 [origin, step, target], how far a value must lie from the last one to be a move; None for 0.
+        move: float64 [origin, target], the last observed change of the target, NaN where there was none yet; None
+            where nobody asked.
     """
 
     values: np.ndarray
@@ -131,6 +134,8 @@ class Actual:
     scale: np.ndarray
     scale2: np.ndarray
     season: int
+    edges: np.ndarray | None = None
+    move: np.ndarray | None = None
 
 
 def forecast_times(panel: Panel, origins: Origins, horizon: int) -> tuple[np.ndarray, np.ndarray]:

@@ -16,12 +16,13 @@ from forecast.errors import ForecastError, SettingsError
 from forecast.evaluation.metrics import (
     DEFAULT,
     MetricLike,
-    as_metrics,
     direction_majority,
     in_sample_scale,
     mae,
     naive_errors,
 )
+from forecast.evaluation.moves import dead_band, last_move
+from forecast.evaluation.named import ADDED, as_metrics
 from forecast.evaluation.scores import Scores, Terms, cell_mean, score_frame
 from forecast.evaluation.tally import overall
 
@@ -36,6 +37,7 @@ def backtest(
     metrics: Sequence[MetricLike | str] = DEFAULT,
     stride: int = 1,
     season: int | None = None,
+    band: float = 0.0,
     progress: Progress | None = None,
 ) -> Scores:
     """Judge forecasters at the same rolling origins, all of them fitted only on the rows before `since`.
@@ -52,10 +54,13 @@ def backtest(
         contestants: forecasters by name; all with the same horizon, contexts may differ.
         panel: all rows, those to be forecast included.
         since: a date, a row, a negative row (so many last rows) or a fraction; see `Panel.cut`.
-        metrics: members of `forecast.evaluation.metrics`, their names, or functions of forecast and actual that
-            return errors [origin, step, target].
+        metrics: their names or themselves (see `forecast.evaluation.named`), or functions of forecast and actual
+            that return errors [origin, step, target]. What needs quantiles, a distribution or classes is NaN for
+            a forecast of points. The default adds crps and coverage_90 where a contestant states more than points.
         stride: rows between origins.
         season: lag of the differences that scale MASE and RMSSE; None asks the training rows.
+        band: dead band of directions: a value counts as "flat" within band * volatility * sqrt(step) of the newest
+            one, volatility being the root mean squared change from row to row in training. 0: there is no "flat".
         progress: called with a sentence before each step.
 
     Raises:
@@ -63,7 +68,7 @@ def backtest(
         ForecastError: every contestant failed.
     """
     chosen = as_metrics(metrics)
-    contest = _prepare(contestants, panel, since, stride, season)
+    contest = _prepare(contestants, panel, since, stride, season, band)
     runs = _Runs()
     for name, forecaster in contestants.items():
         _run(name, forecaster, contest, runs, progress or _quiet)
@@ -71,6 +76,8 @@ def backtest(
         reasons = "".join(f"\n  - {name}: {reason}" for name, reason in runs.failed.items())
         raise ForecastError(f"every contestant failed:{reasons}")
     first = next(iter(runs.forecasts.values()))
+    if chosen == DEFAULT and any(said.levels or said.distribution is not None for said in runs.forecasts.values()):
+        chosen = (*DEFAULT, *ADDED)
     return Scores(
         frame=score_frame(runs.forecasts, contest.actual, chosen),
         losses={name: cell_mean(mae(said, contest.actual)) for name, said in runs.forecasts.items()},
@@ -112,7 +119,7 @@ def _quiet(message: str) -> None:
 
 
 def _prepare(
-    contestants: Mapping[str, Forecaster], panel: Panel, since: Since, stride: int, season: int | None
+    contestants: Mapping[str, Forecaster], panel: Panel, since: Since, stride: int, season: int | None, band: float
 ) -> _Contest:
     context, horizon = _windows(contestants)
     if stride < 1:
@@ -125,6 +132,7 @@ def _prepare(
     season = season_of(train) if season is None else season
     known, times = forecast_times(panel, origins, horizon)
     actual = _actual(panel, train, origins, horizon, season)
+    actual = replace(actual, edges=dead_band(train, origins, horizon, band), move=last_move(panel, origins))
     return _Contest(panel, train, origins, actual, known, times, stride)
 
 
@@ -207,6 +215,8 @@ def _fault(said: Forecast, contest: _Contest) -> str | None:
     expected, asked = contest.actual.values.shape, contest.origins
     if said.values.shape[:3] != expected:
         return f"its forecast has the shape {said.values.shape[:3]}; [origin, step, target] is {expected}"
+    if said.distribution is not None and said.distribution.shape != expected:
+        return f"its distribution has the shape {said.distribution.shape}; [origin, step, target] is {expected}"
     stands = said.origins
     if not (np.array_equal(stands.series, asked.series) and np.array_equal(stands.step, asked.step)):
         return "its forecast stands at other origins than it was asked for"

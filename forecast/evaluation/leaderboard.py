@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from forecast.evaluation.metrics import DEFAULT
+from forecast.evaluation.metrics import DEFAULT, Metric
+from forecast.evaluation.named import as_metrics, is_beyond_points
 from forecast.evaluation.per_series import count_outcomes, per_series_tests
 from forecast.evaluation.scores import Scores, Terms
 from forecast.evaluation.significance import DMResult, diebold_mariano, holm, pool_by_time, spacing
@@ -29,7 +30,8 @@ class Leaderboard:
         frame: one row a model, best first: model, mae, rmse, smape, mase, rmsse, bias, relmae, direction,
             skill (1 - mae / mae of the baseline), dm_p (p-value of a Diebold–Mariano test of the absolute errors
             against the baseline's, with Holm's correction over the contestants; NaN for the baseline and where
-            there are too few origins), fit_seconds, predict_ms (per origin), parameters.
+            there are too few origins), fit_seconds, predict_ms (per origin), parameters. Metrics of distributions
+            and classes stand before skill if the backtest was asked for them, NaN for forecasts of points.
         baseline: the model the others are compared with.
         verdict: the outcome in words.
         terms: what was judged.
@@ -113,7 +115,20 @@ def _frame(scores: Scores, baseline: str, dm_p: Mapping[str, float]) -> pd.DataF
     frame["fit_seconds"] = [scores.fit_seconds[model] for model in models]
     frame["predict_ms"] = [scores.predict_ms[model] for model in models]
     frame["parameters"] = [scores.parameters[model] for model in models]
-    return frame[list(COLUMNS)].sort_values("mae", kind="stable", ignore_index=True)
+    beyond = _beyond_points(scores)
+    for metric in beyond:
+        said = scores.overall(metric)
+        frame[metric.name] = [said[model] for model in models]
+    after = COLUMNS.index("skill")
+    order = [*COLUMNS[:after], *(metric.name for metric in beyond), *COLUMNS[after:]]
+    return frame[order].sort_values("mae", kind="stable", ignore_index=True)
+
+
+def _beyond_points(scores: Scores) -> tuple[Metric, ...]:
+    """Metrics of distributions, intervals and classes that the backtest was asked for, in its order."""
+    standard = {metric.name for metric in DEFAULT}
+    names = [str(name) for name in scores.frame["metric"].unique() if name not in standard]
+    return as_metrics([name for name in names if is_beyond_points(name)])
 
 
 def _compare(scores: Scores, loss_a: np.ndarray, loss_b: np.ndarray) -> DMResult:

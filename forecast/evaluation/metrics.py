@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from forecast.data.forecast import Actual, Forecast
 from forecast.data.panel import Panel
-from forecast.errors import SettingsError, did_you_mean
+from forecast.errors import SettingsError
 
 CellErrors = Callable[[Forecast, Actual], np.ndarray]
 FLAT = 1e-12  # relative change below which a forecast says "no change"
@@ -145,39 +145,6 @@ direction_majority = Metric(
 )
 
 DEFAULT: tuple[Metric, ...] = (mae, rmse, smape, mase, rmsse, bias, relmae, direction)
-METRICS: dict[str, Metric] = {metric.name: metric for metric in (*DEFAULT, direction_majority)}
-
-
-def as_metrics(metrics: Sequence[MetricLike | str]) -> tuple[Metric, ...]:
-    """Metrics of names, members and plain functions; a function is named after itself and averaged over all cells.
-
-    Raises:
-        SettingsError: an unknown name, or two metrics with one name.
-
-    Example:
-        >>> def misses(forecast, actual):
-        ...     return (np.abs(forecast.point - actual.values) > 1.0).astype(float)
-        >>> [metric.name for metric in as_metrics(["mae", rmse, misses])]
-        ['mae', 'rmse', 'misses']
-    """
-    members = tuple(_as_metric(metric) for metric in metrics)
-    names = [metric.name for metric in members]
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise SettingsError(f"two metrics are called {twice[0]!r}")
-    return members
-
-
-def _as_metric(metric: MetricLike | str) -> Metric:
-    if isinstance(metric, Metric):
-        return metric
-    if isinstance(metric, str):
-        if metric not in METRICS:
-            raise SettingsError(f"no metric {metric!r}{did_you_mean(metric, tuple(METRICS))}")
-        return METRICS[metric]
-    if not callable(metric):
-        raise SettingsError(f"{metric!r} is neither a metric, its name nor a function of forecast and actual")
-    return Metric(getattr(metric, "__name__", type(metric).__name__), metric)
 
 
 def in_sample_scale(panel: Panel, season: int) -> tuple[np.ndarray, np.ndarray]:

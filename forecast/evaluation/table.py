@@ -16,9 +16,18 @@ from forecast.evaluation.scores import Terms
 # What a narrow terminal does without, first to go first.
 LEAST_NEEDED = (
     *("rmsse", "parameters", "bias", "predict_ms", "rmse", "smape"),
-    *("mase", "direction", "fit_seconds", "relmae", "dm_p"),
+    *("mase", "coverage_90", "direction", "fit_seconds", "crps", "relmae", "dm_p"),
 )
 GAP = 2
+DESCRIBED = {
+    "crps": "crps: continuous ranked probability score, unit of the target",
+    "pinball": "pinball: mean over the levels, unit of the target",
+    "wql": "wql: weighted quantile loss",
+    "log_score": "log_score: negative log-likelihood",
+    "brier": "brier: squared distance of the probabilities of classes and what happened",
+    "log_loss": "log_loss: negative log probability of what happened",
+}
+IN_UNITS = ("crps", "pinball")  # of the target
 SHOWN = 4  # contestants whose series are counted in the caption
 
 
@@ -87,7 +96,15 @@ def caption(board: Board) -> list[str]:
         f"skill: 1 - mae / mae of the baseline, {base}. dm_p: Diebold-Mariano test against it (absolute errors, "
         "Harvey's correction, Holm over contestants).",
     ]
-    return notes + _exceptions(board)
+    return notes + _beyond_points(board) + _exceptions(board)
+
+
+def _beyond_points(board: Board) -> list[str]:
+    """What the columns of distributions mean, where there are any."""
+    shown = [DESCRIBED[name] for name in board.frame.columns if name in DESCRIBED]
+    others = [name for name in board.frame.columns if name.startswith("coverage_")]
+    shown += [f"{name}: share of actuals in the central {name.removeprefix('coverage_')} % interval" for name in others]
+    return [f"{'; '.join(shown)}. A dash: the forecast does not say."] if shown else []
 
 
 def _exceptions(board: Board) -> list[str]:
@@ -129,13 +146,15 @@ def _cells(board: Board) -> dict[str, list[str]]:
         "fit_seconds": lambda x: "<0.01" if x < 0.01 else _significant(x),
         "predict_ms": lambda x: "<0.001" if x < 0.001 else _significant(x),
     }
-    rest = {name: ["-" if np.isnan(x) else say(x) for x in frame[name]] for name, say in formats.items()}
+    formats |= {name: own if name in IN_UNITS else _figure(name) for name in frame.columns[1:] if name not in formats}
+    rest = {name: ["-" if np.isnan(x) else formats[name](x) for x in frame[name]] for name in formats if name in frame}
     return {"model": names} | {name: rest[name] for name in frame.columns if name != "model"}
 
 
 def _fit(cells: dict[str, list[str]], width: int) -> tuple[dict[str, list[str]], list[str]]:
     cells, dropped = dict(cells), []
-    for name in LEAST_NEEDED:
+    asked = [name for name in cells if name not in {*LEAST_NEEDED, "model", "mae", "skill"}]
+    for name in (*reversed(asked), *(name for name in LEAST_NEEDED if name in cells)):
         if _width(cells) <= width:
             break
         dropped.append(name)
@@ -173,6 +192,12 @@ def _count(number: int, one: str, many: str | None = None) -> str:
 
 def _share(share: float) -> str:
     return "-" if math.isnan(share) else f"{100 * share:.1f}%"
+
+
+def _figure(name: str) -> Callable[[float], str]:
+    if name.startswith("coverage_") or name in ("accuracy", "balanced_accuracy"):
+        return _share
+    return _significant
 
 
 def _significant(number: float) -> str:

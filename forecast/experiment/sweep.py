@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, replace
 
@@ -124,9 +125,12 @@ def _notes(goal: Goal, study: optuna.Study, folds: list[Fold], window: Window, s
     if goal.way == "maximize":
         lines.append(f"its {goal.name}: {seen:.1%} in validation, {test:.1%} in the test")
         return tuple(lines)
+    here = _naive(goal.metric, scores)
+    if math.isnan(here):  # a rule states points, and this goal judges more
+        lines.append(f"its {goal.name}: {seen:.4g} in validation, {test:.4g} in the test")
+        return tuple(lines)
     naive = [backtest({"n": Naive(window)}, fold.panel, fold.since, metrics=[goal.metric]) for fold in folds]
     there = sum(_naive(goal.metric, each) for each in naive) / len(naive)
-    here = _naive(goal.metric, scores)
     lost = 100 * (test / here - seen / there)
     moral = (
         f"the best of {len(trials)} looked {lost:.1f} points better than it is"
@@ -144,7 +148,7 @@ def _naive(metric: Metric, scores: Scores) -> float:
     """The figure of repeating the last value, at the origins of a backtest."""
     said = next(iter(scores.forecasts.values()))
     last = np.repeat(scores.actual.last[:, None], scores.actual.values.shape[1], axis=1)
-    return overall(metric, replace(said, values=last[..., None], levels=()), scores.actual)
+    return overall(metric, replace(said, values=last[..., None], levels=(), distribution=None), scores.actual)
 
 
 def _below(ratio: float) -> str:

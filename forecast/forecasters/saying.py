@@ -11,7 +11,7 @@ from forecast.data.forecast import Forecast
 from forecast.data.panel import Origins, Panel
 from forecast.data.scale import Measure, Scale
 from forecast.data.transforms import Transform, mean_of
-from forecast.distributions import Categories, Distribution, Mapped, QuantileTable, Samples
+from forecast.distributions import Affine, Categories, Distribution, Mapped, QuantileTable, Samples
 from forecast.distributions.mapped import Continuous
 from forecast.errors import SettingsError, did_you_mean
 from forecast.nets.heads import Direction, Head, Point
@@ -113,7 +113,8 @@ def _outward(found: Distribution, scale: Scale, series: np.ndarray) -> Distribut
             return found
         if not isinstance(found, Continuous):
             raise SettingsError(f"{type(found).__name__} cannot be moved to the units of the series (no `at_score`)")
-        return Mapped(found, scale.link(series, found.shape[2]))
+        link = scale.link(series, found.shape[2])
+        return Mapped(found, Affine(link.center, link.spread) if link.warp is None else link)  # exact where affine
     if found.edges is None or found.last is None:
         return found
     last = scale.invert(found.last[:, None], series)[:, 0]

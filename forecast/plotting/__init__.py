@@ -1,6 +1,7 @@
-"""Pictures: a forecast beside its history, a leaderboard, errors by step. The only room that knows matplotlib."""
+"""Pictures: a forecast beside its history, a leaderboard, errors by step, calibration. Nobody else knows matplotlib."""
 
+from forecast.plotting.calibration import plot_calibration, plot_pit, plot_reliability
 from forecast.plotting.forecasts import plot
 from forecast.plotting.scores import plot_scores, plot_steps
 
-__all__ = ["plot", "plot_scores", "plot_steps"]
+__all__ = ["plot", "plot_calibration", "plot_pit", "plot_reliability", "plot_scores", "plot_steps"]

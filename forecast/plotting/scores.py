@@ -30,6 +30,8 @@ MARKED = 16  # steps up to which each is marked
 WORDS = {"mae": "mean absolute error", "rmse": "root mean squared error", "smape": "sMAPE (percent)"}
 WORDS |= {"mase": "MASE", "rmsse": "RMSSE", "relmae": "relative error (last value = 1)"}
 WORDS |= {"bias": "forecast minus actual", "direction": "share of right directions"}
+WORDS |= {"crps": "CRPS", "pinball": "pinball loss", "wql": "weighted quantile loss", "log_score": "log score"}
+WORDS |= {"brier": "Brier score", "log_loss": "log loss", "accuracy": "share of right classes"}
 
 
 class Board(Protocol):

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 from forecast.errors import SettingsError, did_you_mean
+from forecast.evaluation.classes import accuracy, balanced_accuracy, brier, log_loss
 from forecast.evaluation.metrics import DEFAULT, Metric
+from forecast.evaluation.probabilistic import crps, interval_score, log_score, pinball, wql
 from forecast.evaluation.scores import Scores
 
 COSTS = {"parameters": "numbers learned", "predict_ms": "milliseconds a forecast", "fit_seconds": "seconds of a fit"}
-UPWARD = ("direction",)
-NAMED = {metric.name: metric for metric in DEFAULT if metric.name != "bias"}
+UPWARD = ("direction", "accuracy", "balanced_accuracy")
+# Not bias, coverage and width, which have no better end.
+BEYOND_POINTS = (crps, pinball, wql, log_score, interval_score(), brier, log_loss, accuracy, balanced_accuracy)
+NAMED = {metric.name: metric for metric in (*DEFAULT, *BEYOND_POINTS) if metric.name != "bias"}
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from forecast.errors import SettingsError
 from forecast.evaluation.backtest import backtest
 from forecast.evaluation.leaderboard import leaderboard
 from forecast.evaluation.metrics import (
-    as_metrics,
     bias,
     direction,
     direction_majority,
@@ -23,6 +22,7 @@ from forecast.evaluation.metrics import (
     rmsse,
     smape,
 )
+from forecast.evaluation.named import as_metrics
 from forecast.evaluation.tally import aggregate, overall
 
 
