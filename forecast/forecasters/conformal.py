@@ -232,7 +232,7 @@ class Conformal:
 
 
 def quantiles_at(said: Forecast, levels: tuple[float, ...]) -> np.ndarray:
-    """What errors are measured from: quantiles [origin, step, target, level], or the point [origin, step, target, 1]."""
+    """What errors are measured from: quantiles, or the point as one level; [origin, step, target, 1 or level]."""
     return quantiles_of(said, levels) if said.levels else said.point[..., None]
 
 
