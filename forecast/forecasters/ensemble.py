@@ -118,7 +118,7 @@ class Ensemble:
             return ()
         if points:
             raise SettingsError(
-                f"members {points} give points, the others quantiles: put them in Conformal(...), or average points only"
+                f"members {points} give points, the others quantiles: put those in Conformal(...), or leave them out"
             )
         first = next(iter(said.values())).levels
         deaf = [name for name, each in said.items() if each.levels != first and each.distribution is None]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -46,4 +45,4 @@ def quantiles_of(said: Forecast, levels: tuple[float, ...]) -> np.ndarray:
 def as_forecast(panel: Panel, origins: Origins, values: np.ndarray, levels: tuple[float, ...]) -> Forecast:
     """A forecast of quantiles [origin, step, target, level]; those that cross are put in order."""
     values = np.sort(values, axis=-1)
-    return replace(Forecast.at(panel, origins, values, levels), distribution=QuantileTable(levels, values))
+    return Forecast.at(panel, origins, values, levels, QuantileTable(levels, values))
