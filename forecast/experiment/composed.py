@@ -28,10 +28,6 @@ class ConformalSettings:
     memory: int = MEMORY
     refit: bool = False
 
-    def __post_init__(self) -> None:
-        if self.levels == ():
-            object.__setattr__(self, "levels", None)
-
     @property
     def references(self) -> tuple[str, ...]:
         """Names of the contestants it is made of."""

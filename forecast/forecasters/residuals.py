@@ -34,27 +34,17 @@ def ranked(scores: np.ndarray, levels: np.ndarray) -> np.ndarray:
         >>> ranked(np.arange(1.0, 19.0)[:, None], np.array([0.05, 0.5]))
         array([nan, 9.5])
     """
+    if not len(scores):
+        return np.full((*scores.shape[1:-1], len(levels)), np.nan)
     ordered = np.sort(scores, axis=0)  # NaN last
     count = np.isfinite(ordered).sum(axis=0)[..., :1]
     place = levels * (count + 1)
     low, high = np.floor(place + ROUNDING), np.ceil(place - ROUNDING)
     low, high = np.where(levels > 0.5, high, low), np.where(levels < 0.5, low, high)
     enough = (low >= 1) & (high <= count)
-    most = max(len(ordered) - 1, 0)
-    picked = [
-        np.stack(
-            [
-                np.take_along_axis(
-                    ordered[..., min(i, ordered.shape[-1] - 1)],
-                    np.clip(rank[..., i] - 1, 0, most).astype(np.int64)[None],
-                    axis=0,
-                )[0]
-                for i in range(len(levels))
-            ],
-            axis=-1,
-        )
-        for rank in (low, high)
-    ]
+    ordered = np.broadcast_to(ordered, (*scores.shape[:-1], len(levels)))
+    index = [np.clip(rank - 1, 0, len(scores) - 1).astype(np.int64)[None] for rank in (low, high)]
+    picked = [np.take_along_axis(ordered, rank, axis=0)[0] for rank in index]
     return np.where(enough, (picked[0] + picked[1]) / 2, np.nan)
 
 
