@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Self, TypeGuard, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -21,9 +21,11 @@ from forecast.experiment.cards import with_card
 from forecast.experiment.compare import first_test
 from forecast.experiment.contestants import Seasonal, preset
 from forecast.experiment.files import write_frame
+from forecast.experiment.making import networks
 from forecast.experiment.reach import complete, ends, too_short
 from forecast.experiment.settings import Split, read_experiment
 from forecast.forecasters.artifact import Saved, load, require_savable, save
+from forecast.forecasters.conformal import Conformal
 from forecast.forecasters.live.files import STATE, load_live, write_live
 from forecast.forecasters.live.forecaster import Live
 from forecast.forecasters.live.lock import locked
@@ -77,15 +79,21 @@ def fit_contestant(settings: str, name: str, directory: Path) -> tuple[Saved, Pa
 
 
 def _fitted(model: Saved, panel: Panel, directory: Path) -> Saved:
-    if isinstance(model, Recurrent):
-        model.progress = True
+    for network in networks("", model).values():
+        network.progress = True
     model.fit(panel)
-    if isinstance(model, Recurrent) and isinstance(model.feed, Streamed):
+    if _goes_on(model):
         model.live(panel).save(directory)
     else:
         save(model, directory, panel)
         (directory / STATE).unlink(missing_ok=True)  # of a stateful model that was here before
     return model
+
+
+def _goes_on(model: Saved) -> TypeGuard[Recurrent | Conformal]:
+    """Whether a model can take rows one by one."""
+    inner = model.forecaster if isinstance(model, Conformal) and model.method == "split" else model
+    return isinstance(inner, Recurrent) and isinstance(inner.feed, Streamed)
 
 
 def forecast_file(directory: str | Path, data: str) -> tuple[pd.DataFrame, list[str]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Self
 
 import numpy as np
@@ -11,9 +12,13 @@ import numpy as np
 from forecast.data.forecast import Forecast, Forecaster, truth
 from forecast.data.panel import Origins, Panel
 from forecast.data.schema import Schema
+from forecast.distributions import Categories, QuantileTable
 from forecast.errors import NotFittedError, SettingsError, TrainingError
-from forecast.forecasters.quantiles import as_forecast, in_order, quantiles_of
+from forecast.forecasters.live.forecaster import Live
+from forecast.forecasters.quantiles import as_quantiles, at, in_order, quantiles_of
+from forecast.forecasters.recurrent import Recurrent
 from forecast.forecasters.residuals import Recent, behind, needed, ranked
+from forecast.forecasters.saying import Said
 from forecast.forecasters.sizes import Sizes
 from forecast.windows.window import Window
 
@@ -124,6 +129,7 @@ class Conformal:
 
         Raises:
             TrainingError: too few errors for the levels.
+            SettingsError: a forecaster of classes.
             ForecastError: what the forecaster raises.
         """
         cut = panel.cut(1.0 - self.calibration)
@@ -136,6 +142,8 @@ class Conformal:
                 f"{self.window.context} rows behind it; take a larger share, a shorter context, or more rows"
             )
         said = self.forecaster.predict(panel, origins)
+        if isinstance(said.distribution, Categories):
+            raise SettingsError("classes have no errors in units of the series: calibrate a head of values instead")
         levels = self.levels or (in_order(said.levels) if said.levels else LEVELS)
         measured = Sizes.fit(train)
         scores = self._scores(panel, said, levels, measured)
@@ -157,13 +165,50 @@ class Conformal:
         fitted, schema = self.require_fitted()
         panel.require_channels(schema)
         origins = panel.end_origins() if origins is None else origins
-        if self.method == "split":
-            said = self.forecaster.predict(panel, origins)
-            shifts, values = fitted.shifts[None], quantiles_at(said, fitted.levels)
-        else:
-            shifts, values = self._rolling(panel, origins, fitted)
         width = fitted.sizes.of(panel, self.window.context)[origins.series]
-        return as_forecast(panel, origins, values + shifts * width[:, None, :, None], fitted.levels)
+        if self.method == "split":
+            said, shifts = self.forecaster.predict(panel, origins), fitted.shifts[None]
+        else:
+            said, shifts = self._rolling(panel, origins, fitted)
+        return as_quantiles(said, shifted(said, fitted.levels, shifts, width), fitted.levels)
+
+    def live(self, panel: Panel) -> Live:
+        """Go on with a step for every new row, as `Recurrent.live` does, with the intervals of a split calibration.
+
+        Raises:
+            SettingsError: the forecaster is not a streamed network, or the calibration is a rolling one.
+            NotFittedError: before fit.
+        """
+        self.require_fitted()
+        if not isinstance(self.forecaster, Recurrent):
+            raise SettingsError(f"live forecasts need a streamed network inside, not {type(self.forecaster).__name__}")
+        if self.method == "rolling":
+            raise SettingsError("a live forecaster keeps no errors to roll over: calibrate with method='split'")
+        live = self.forecaster.live(panel)
+        live.around = self.sized(panel, [name for place, name in enumerate(panel.series) if place not in live.cold])
+        return live
+
+    def sized(self, panel: Panel, names: Sequence[str]) -> Self:
+        """A copy that has measured some series of a panel, where they were not there in fit."""
+        fitted, _ = self.require_fitted()
+        known = set(fitted.sizes.series)
+        strange = [name for name in names if name not in known]
+        copied = copy.copy(self)
+        if strange:
+            copied.fitted = replace(fitted, sizes=fitted.sizes.and_of(panel.select(strange), self.window.context))
+        return copied
+
+    def calibrated(self, said: Said, series: Sequence[str]) -> Said:
+        """What the forecaster within says, with the intervals of a split calibration.
+
+        Args:
+            series: of each origin; all of them have been measured, in fit or by `sized`.
+        """
+        fitted, _ = self.require_fitted()
+        place = {name: i for i, name in enumerate(fitted.sizes.series)}
+        width = fitted.sizes.width[[place[name] for name in series]]
+        values = shifted(said, fitted.levels, fitted.shifts[None], width)
+        return Said(values, fitted.levels, QuantileTable(fitted.levels, values))
 
     def require_fitted(self) -> tuple[Fitted, Schema]:
         """What fit left.
@@ -207,8 +252,8 @@ class Conformal:
             f"{needed(np.array(levels))}; take a larger share, more rows, a shorter horizon, or levels nearer to 0.5"
         )
 
-    def _rolling(self, panel: Panel, origins: Origins, fitted: Fitted) -> tuple[np.ndarray, np.ndarray]:
-        """Shifts of every origin from the newest errors known there, and the forecasts that they shift."""
+    def _rolling(self, panel: Panel, origins: Origins, fitted: Fitted) -> tuple[Forecast, np.ndarray]:
+        """What the forecaster says, and the shifts of every origin from the newest errors known there."""
         first = np.maximum(self._unseen(panel, fitted), np.maximum(self.window.context, panel.begun() + 1))
         back = behind(origins, first, self.memory, self.window.horizon)
         both, place = _union(origins, back)
@@ -222,7 +267,7 @@ class Conformal:
             recent = Recent.of(both.step[both.series == series], scores[both.series == series], int(first[series]))
             found = recent.quantiles(origins.step[here], levels, self.memory, least)
             shifts[here] = np.where(np.isfinite(found), found, shifts[here])
-        return shifts, quantiles_at(said, fitted.levels)[place]
+        return at(said, place), shifts
 
     def _unseen(self, panel: Panel, fitted: Fitted) -> np.ndarray:
         """Rows of each series that the forecaster was fitted on, int64 [series]: errors there would be too small."""
@@ -231,9 +276,14 @@ class Conformal:
         return np.where(known, early, 0)
 
 
-def quantiles_at(said: Forecast, levels: tuple[float, ...]) -> np.ndarray:
+def quantiles_at(said: Forecast | Said, levels: tuple[float, ...]) -> np.ndarray:
     """What errors are measured from: quantiles, or the point as one level; [origin, step, target, 1 or level]."""
-    return quantiles_of(said, levels) if said.levels else said.point[..., None]
+    return quantiles_of(said, levels) if said.levels else said.values
+
+
+def shifted(said: Forecast | Said, levels: tuple[float, ...], shifts: np.ndarray, width: np.ndarray) -> np.ndarray:
+    """Quantiles in order, moved by shifts [origin or 1, step, target, level] in units of width [origin, target]."""
+    return np.sort(quantiles_at(said, levels) + shifts * width[:, None, :, None], axis=-1)
 
 
 def _union(a: Origins, b: Origins) -> tuple[Origins, np.ndarray]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal, Self
 
 import numpy as np
 
 from forecast.data.forecast import Forecast, Forecaster
 from forecast.data.panel import Origins, Panel
+from forecast.distributions import Categories
 from forecast.errors import SettingsError
-from forecast.forecasters.quantiles import as_forecast, quantiles_of
+from forecast.forecasters.quantiles import as_quantiles, quantiles_of
 from forecast.windows.window import Window
 
 Combine = Literal["mean", "median"]
@@ -21,7 +23,7 @@ class Ensemble:
 
     Points are combined with points. Quantiles are combined level by level (Vincent 1912; Lichtendahl et al. 2013): at
     the levels of all members where they are the same, else at those of the first, which the others' distributions
-    are asked for.
+    are asked for. Of classes the probabilities are combined.
 
     Args:
         members: forecasters by name, or in a sequence; one horizon, contexts may differ.
@@ -87,16 +89,18 @@ class Ensemble:
 
         Raises:
             NotFittedError: before fit.
-            SettingsError: some members give quantiles and some do not.
+            SettingsError: some members give quantiles or classes and some do not.
             ForecastError: what a member raises.
         """
         origins = panel.end_origins() if origins is None else origins
         said = self.forecasts(panel, origins)
+        if any(isinstance(each.distribution, Categories) for each in said.values()):
+            return self._classes(said)
         levels = self._levels(said)
         if not levels:
             return Forecast.at(panel, origins, self._combined([each.point for each in said.values()]))
         values = self._combined([quantiles_of(each, levels) for each in said.values()])
-        return as_forecast(panel, origins, values, levels)
+        return as_quantiles(next(iter(said.values())), values, levels)
 
     def forecasts(self, panel: Panel, origins: Origins | None = None) -> dict[str, Forecast]:
         """What each member says, by name."""
@@ -110,6 +114,26 @@ class Ensemble:
         """
         points = np.stack([said.point for said in self.forecasts(panel, origins).values()])
         return points.std(axis=0, ddof=1) if len(points) > 1 else np.zeros(points.shape[1:])
+
+    def _classes(self, said: Mapping[str, Forecast]) -> Forecast:
+        """Classes with the members' probabilities combined, and the likeliest of them as the point."""
+        found = {name: each.distribution for name, each in said.items() if isinstance(each.distribution, Categories)}
+        first, forecast = next(iter(found.values())), next(iter(said.values()))
+        edges = 0.0 if first.edges is None else first.edges
+        alike = [
+            each.labels == first.labels and np.allclose(0.0 if each.edges is None else each.edges, edges)
+            for each in found.values()
+        ]
+        if len(found) < len(said) or not all(alike):
+            others = [name for name in said if name not in found]
+            raise SettingsError(
+                f"members {others or list(found)} do not forecast the same classes: give all of them the same head"
+            )
+        shares = self._combined([each.probabilities for each in found.values()])
+        told = replace(first, probabilities=shares / shares.sum(axis=-1, keepdims=True))
+        return replace(
+            forecast, values=forecast.values if told.directional else told.mode()[..., None], distribution=told
+        )
 
     def _levels(self, said: Mapping[str, Forecast]) -> tuple[float, ...]:
         """Levels that every member can answer; none where all give points."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from forecast.data.forecast import Forecast
-from forecast.data.panel import Origins, Panel
 from forecast.distributions import QuantileTable
 from forecast.errors import SettingsError
+from forecast.forecasters.saying import Said
 
 
 def in_order(levels: Sequence[float]) -> tuple[float, ...]:
@@ -30,7 +31,7 @@ def in_order(levels: Sequence[float]) -> tuple[float, ...]:
     return tuple(sorted({*map(float, levels), 0.5}))
 
 
-def quantiles_of(said: Forecast, levels: tuple[float, ...]) -> np.ndarray:
+def quantiles_of(said: Forecast | Said, levels: tuple[float, ...]) -> np.ndarray:
     """Quantiles [origin, step, target, level] of a forecast that has any.
 
     Its distribution answers; without one its own levels do, and what lies between them is interpolated.
@@ -42,7 +43,14 @@ def quantiles_of(said: Forecast, levels: tuple[float, ...]) -> np.ndarray:
     return QuantileTable(said.levels, said.values).quantiles(levels)
 
 
-def as_forecast(panel: Panel, origins: Origins, values: np.ndarray, levels: tuple[float, ...]) -> Forecast:
-    """A forecast of quantiles [origin, step, target, level]; those that cross are put in order."""
+def as_quantiles(said: Forecast, values: np.ndarray, levels: tuple[float, ...]) -> Forecast:
+    """A forecast with other quantiles [origin, step, target, level]; those that cross are put in order."""
     values = np.sort(values, axis=-1)
-    return Forecast.at(panel, origins, values, levels, QuantileTable(levels, values))
+    return replace(said, values=values, levels=levels, distribution=QuantileTable(levels, values))
+
+
+def at(said: Forecast, index: np.ndarray) -> Forecast:
+    """A forecast at some of its origins, int64 [origin]."""
+    picked = {name: getattr(said, name)[index] for name in ("origins", "values", "known", "times")}
+    distribution = None if said.distribution is None else said.distribution.take(index)
+    return replace(said, **picked, distribution=distribution)

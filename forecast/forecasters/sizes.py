@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -55,6 +55,12 @@ class Sizes:
         width = np.where(np.isfinite(width), width, self.typical)
         width[~strange] = self.width[index[~strange]]
         return width
+
+    def and_of(self, panel: Panel, context: int) -> Sizes:
+        """These, and those of the series of a panel that are not among them."""
+        return replace(
+            self, series=(*self.series, *panel.series), width=np.concatenate([self.width, self.of(panel, context)])
+        )
 
 
 def _steps(panel: Panel, until: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ from forecast.forecasters.linear import Linear
 from forecast.forecasters.naive import Naive, SeasonalNaive
 from forecast.forecasters.recurrent import Recurrent
 from forecast.forecasters.tabular import Tabular
+from forecast.nets.heads import Direction, Gaussian
 from forecast.testing import check_forecaster, sample_panel
 from forecast.training.fit import Training
 from forecast.windows.feeds import Streamed
@@ -155,12 +156,13 @@ MAKES = {
     "ridge": lambda **settings: Conformal(Tabular(WINDOW, "ridge"), **settings),
     "windowed": lambda **settings: Conformal(Recurrent(WINDOW, "gru", 4, training=ONE), **settings),
     "streamed": lambda **settings: Conformal(Recurrent(WINDOW, "gru", 4, training=ONE, feed=Streamed(4)), **settings),
+    "gaussian": lambda **settings: Conformal(Recurrent(WINDOW, "gru", 4, head=Gaussian(), training=ONE), **settings),
     "conformal": lambda **settings: Conformal(Conformal(Linear(WINDOW), (0.1, 0.9)), calibration=0.3, **settings),
 }
 NEWEST = {"levels": (0.1, 0.9), "method": "rolling", "memory": 16}
 
 
-@pytest.mark.parametrize("name", ["naive", "seasonal", "linear", "windowed", "conformal"])
+@pytest.mark.parametrize("name", ["naive", "seasonal", "linear", "windowed", "gaussian", "conformal"])
 def test_a_split_calibration_keeps_the_promise_of_a_forecaster(name):
     check_forecaster(lambda: MAKES[name]())
 
@@ -249,6 +251,11 @@ def test_quantiles_never_cross_and_the_distribution_answers_for_them():
     assert said.distribution is not None
     np.testing.assert_allclose(said.distribution.quantiles(said.levels), said.values)
     np.testing.assert_allclose(said.distribution.median(), said.point)
+
+
+def test_classes_are_not_calibrated():
+    with pytest.raises(SettingsError, match="calibrate a head of values"):
+        Conformal(Recurrent(WINDOW, "gru", 4, head=Direction(), training=ONE)).fit(series(NOISE["gaussian"][:200]))
 
 
 def test_what_cannot_be_calibrated_is_refused_with_what_would_help():

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from forecast.data.panel import Panel
+from forecast.distributions import Categories
 from forecast.errors import SettingsError
 from forecast.forecasters.conformal import Conformal
 from forecast.forecasters.ensemble import Ensemble
 from forecast.forecasters.linear import Linear
 from forecast.forecasters.naive import Drift, Mean, Naive
 from forecast.forecasters.recurrent import Recurrent
+from forecast.nets.heads import Direction
 from forecast.testing import check_forecaster, sample_panel
 from forecast.training.fit import Training
 from forecast.windows.feeds import Streamed
@@ -68,6 +70,22 @@ def test_an_ensemble_of_seeds_differs_from_each_and_counts_all_parameters():
     np.testing.assert_allclose(
         three.predict(PANEL, ORIGINS).point, np.mean([each.point for each in said.values()], axis=0)
     )
+
+
+def test_probabilities_of_classes_are_averaged():
+    def make(seed: int, band: float = 0.5) -> Recurrent:
+        training = Training(epochs=1, learning_rate=0.03, seed=seed, device="cpu")
+        return Recurrent(WINDOW, "gru", 4, head=Direction(band), training=training)
+
+    both = Ensemble.of_seeds(make, (0, 1)).fit(PANEL)
+    said, parts = both.predict(PANEL, ORIGINS), both.forecasts(PANEL, ORIGINS).values()
+    assert isinstance(said.distribution, Categories)
+    mean = np.mean([part.distribution.probabilities for part in parts], axis=0)
+    np.testing.assert_allclose(said.distribution.probabilities, mean)
+    np.testing.assert_array_equal(said.point, next(iter(parts)).point)
+    for other in (make(0, 2.0), Naive(WINDOW)):
+        with pytest.raises(SettingsError, match="do not forecast the same classes"):
+            Ensemble([make(0), other]).fit(PANEL).predict(PANEL)
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ from forecast.forecasters.live.rows import Arrival, NewRows, RowReader, arrivals
 from forecast.nets.decoders import require_horizon
 
 if TYPE_CHECKING:
+    from forecast.forecasters.conformal import Conformal
     from forecast.forecasters.recurrent import Recurrent
 
 SHOWN = 20
@@ -108,6 +109,7 @@ class Live:
         self.carried = Carried(self.model.network, schema.layout.channels, model.cycles, len(self.names), offset)
         alone = self.names[0] if schema.series is None and len(self.names) == 1 else None
         self.reader = RowReader(schema, alone)
+        self.around: Conformal | None = None  # gives the forecasts intervals
         self.written: dict[Path, str] = {}  # SHA-256 of the state that was read from, or written to, a folder
         self._ahead = np.arange(1, self.window.horizon + 1) * calendar.step
 
@@ -223,6 +225,7 @@ class Live:
         panel = cold.panel(name, self.schema)
         scale = self.scale.of(panel, self.window.context)
         self.set_scale(place, scale, 0)
+        self.around = self.around and self.around.sized(panel, [name])
         del self.cold[place]
         said = [f"{named(name)} has {len(cold.times)} rows now and forecasts"]
         for time, row in zip(cold.times, cold.values, strict=True):
