@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from forecast.evaluation.backtest import backtest
     from forecast.evaluation.leaderboard import leaderboard
     from forecast.evaluation.metrics import bias, direction, mae, mase, relmae, rmse, rmsse, smape
+    from forecast.evaluation.seeds import over_seeds, seeded
     from forecast.experiment.spaces import Range, network_space, tabular_space
     from forecast.forecasters.artifact import load, save
+    from forecast.forecasters.conformal import Conformal
+    from forecast.forecasters.ensemble import Ensemble
     from forecast.forecasters.linear import Linear
     from forecast.forecasters.live.files import load_live
     from forecast.forecasters.live.forecaster import Live

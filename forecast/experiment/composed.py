@@ -69,4 +69,19 @@ class EnsembleSettings:
         return Ensemble(members, self.combine)
 
 
+def covering(share: float) -> tuple[float, float]:
+    """The levels of an interval that covers a share, as much of the rest below it as above.
+
+    Raises:
+        SettingsError: no share between 0 and 1.
+
+    Example:
+        >>> covering(0.9)
+        (0.05, 0.95)
+    """
+    if not 0 < share < 1:
+        raise SettingsError(f"intervals={share}: a share between 0 and 1, such as 0.9")
+    return round((1 - share) / 2, 12), round((1 + share) / 2, 12)
+
+
 Composed = ConformalSettings | EnsembleSettings

@@ -104,6 +104,20 @@ def test_settings_that_the_forecaster_refuses_are_refused_before_anything_is_rea
     assert "a level lies between 0 and 1" in capsys.readouterr().err
 
 
+def test_a_preset_is_fitted_with_intervals_by_a_flag(folder: Path, capsys: pytest.CaptureFixture[str]):
+    asked = ("--model", "linear", "--context", "8", "--horizon", "2", "--out", "model")
+    assert main(["fit", "waves.csv", *asked, "--intervals", "0.8"]) == 0
+    assert main(["predict", "model", "waves.csv", "--out", "next.csv"]) == 0
+    frame = pd.read_csv("next.csv")
+    assert (frame["0.1"] < frame["0.5"]).all()
+    assert (frame["0.5"] < frame["0.9"]).all()
+    capsys.readouterr()
+    assert main(["fit", "waves.csv", *asked, "--intervals", "90"]) == 2
+    assert "a share between 0 and 1" in capsys.readouterr().err
+    assert main(["fit", "s.toml", "--model", "sure", "--intervals", "0.9"]) == 2
+    assert "--intervals: s.toml is a settings file" in capsys.readouterr().err
+
+
 def test_they_are_compared_fitted_asked_and_judged_from_the_command_line(folder: Path, capsys):
     assert main(["run", "s.toml", "--out", "out", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
