@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from forecast.forecasters.naive import Drift, Mean, Naive, SeasonalNaive
 from forecast.forecasters.nested import NESTED, Nested, build_nested, describe_nested, parts_of
 from forecast.forecasters.recurrent import Recurrent
 from forecast.forecasters.saying import needs_noise
+from forecast.forecasters.writing import replace_file
 from forecast.nets.cells import NAMED, CellFactory
 from forecast.nets.decoders import from_table, knows_ahead, to_table
 from forecast.nets.heads import HEADS
@@ -102,28 +102,6 @@ def save_fitted(model: Saved, directory: str | Path, schema: Schema, until: np.d
     replace_file(directory / NUMBERS, dump({name: value.contiguous() for name, value in numbers.items()}))
     replace_file(directory / CONFIG, (json.dumps(config, indent=2) + "\n").encode())
     return directory
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file as a whole or not at all: a reader, or a crash, meets the old one or the new one.
-
-    Raises:
-        SettingsError: it cannot be written there.
-    """
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with draft.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
-    except OSError as error:
-        reason = error.strerror or error
-        raise SettingsError(f"{path.parent}: the model cannot be written here ({reason})") from error
 
 
 def load(directory: str | Path, cell: CellFactory | None = None) -> Loaded:

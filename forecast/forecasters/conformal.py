@@ -15,9 +15,9 @@ from forecast.data.schema import Schema
 from forecast.distributions import Categories, QuantileTable
 from forecast.errors import NotFittedError, SettingsError, TrainingError
 from forecast.forecasters.live.forecaster import Live
-from forecast.forecasters.quantiles import as_quantiles, at, in_order, quantiles_of
+from forecast.forecasters.quantiles import as_quantiles, at, in_order, quantiles_at, shifted
 from forecast.forecasters.recurrent import Recurrent
-from forecast.forecasters.residuals import Recent, behind, needed, ranked
+from forecast.forecasters.residuals import Recent, behind, needed, ranked, union
 from forecast.forecasters.saying import Said
 from forecast.forecasters.sizes import Sizes
 from forecast.windows.window import Window
@@ -203,8 +203,16 @@ class Conformal:
 
         Args:
             series: of each origin; all of them have been measured, in fit or by `sized`.
+
+        Raises:
+            SettingsError: more steps than were calibrated.
         """
         fitted, _ = self.require_fitted()
+        if said.values.shape[1] > len(fitted.shifts):
+            raise SettingsError(
+                f"horizon={said.values.shape[1]}: intervals were calibrated for the {len(fitted.shifts)} steps of the "
+                "window; ask for no more, or calibrate a model with a longer horizon"
+            )
         place = {name: i for i, name in enumerate(fitted.sizes.series)}
         width = fitted.sizes.width[[place[name] for name in series]]
         values = shifted(said, fitted.levels, fitted.shifts[None], width)
@@ -256,7 +264,7 @@ class Conformal:
         """What the forecaster says, and the shifts of every origin from the newest errors known there."""
         first = np.maximum(self._unseen(panel, fitted), np.maximum(self.window.context, panel.begun() + 1))
         back = behind(origins, first, self.memory, self.window.horizon)
-        both, place = _union(origins, back)
+        both, place = union(origins, back)
         said = self.forecaster.predict(panel, both)
         scores = self._scores(panel, said, fitted.levels, fitted.sizes)
         levels = np.array(fitted.levels)
@@ -274,20 +282,3 @@ class Conformal:
         known = np.array([name in set(fitted.sizes.series) for name in panel.series])
         early = np.bincount(panel.row_series[panel.times <= fitted.until], minlength=len(panel.series))
         return np.where(known, early, 0)
-
-
-def quantiles_at(said: Forecast | Said, levels: tuple[float, ...]) -> np.ndarray:
-    """What errors are measured from: quantiles, or the point as one level; [origin, step, target, 1 or level]."""
-    return quantiles_of(said, levels) if said.levels else said.values
-
-
-def shifted(said: Forecast | Said, levels: tuple[float, ...], shifts: np.ndarray, width: np.ndarray) -> np.ndarray:
-    """Quantiles in order, moved by shifts [origin or 1, step, target, level] in units of width [origin, target]."""
-    return np.sort(quantiles_at(said, levels) + shifts * width[:, None, :, None], axis=-1)
-
-
-def _union(a: Origins, b: Origins) -> tuple[Origins, np.ndarray]:
-    """The origins of both, once each, in order; and the places of the first ones among them."""
-    most = 1 + max(int(a.step.max(initial=0)), int(b.step.max(initial=0)))
-    keys, place = np.unique(np.concatenate([a.series * most + a.step, b.series * most + b.step]), return_inverse=True)
-    return Origins(keys // most, keys % most), place[: len(a)]

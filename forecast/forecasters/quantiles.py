@@ -54,3 +54,13 @@ def at(said: Forecast, index: np.ndarray) -> Forecast:
     picked = {name: getattr(said, name)[index] for name in ("origins", "values", "known", "times")}
     distribution = None if said.distribution is None else said.distribution.take(index)
     return replace(said, **picked, distribution=distribution)
+
+
+def quantiles_at(said: Forecast | Said, levels: tuple[float, ...]) -> np.ndarray:
+    """What errors are measured from: quantiles, or the point as one level; [origin, step, target, 1 or level]."""
+    return quantiles_of(said, levels) if said.levels else said.values
+
+
+def shifted(said: Forecast | Said, levels: tuple[float, ...], shifts: np.ndarray, width: np.ndarray) -> np.ndarray:
+    """Quantiles in order, moved by shifts [origin or 1, step, target, level] in units of width [origin, target]."""
+    return np.sort(quantiles_at(said, levels) + shifts * width[:, None, :, None], axis=-1)

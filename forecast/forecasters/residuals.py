@@ -137,3 +137,10 @@ def behind(asked: Origins, first: np.ndarray, memory: int, horizon: int) -> Orig
     series = np.repeat([name for name, _ in found], [len(steps) for _, steps in found]).astype(np.int64)
     steps = [steps for _, steps in found]
     return Origins(series, np.concatenate(steps).astype(np.int64) if steps else np.zeros(0, dtype=np.int64))
+
+
+def union(a: Origins, b: Origins) -> tuple[Origins, np.ndarray]:
+    """The origins of both, once each, in order; and the places of the first ones among them."""
+    most = 1 + max(int(a.step.max(initial=0)), int(b.step.max(initial=0)))
+    keys, place = np.unique(np.concatenate([a.series * most + a.step, b.series * most + b.step]), return_inverse=True)
+    return Origins(keys // most, keys % most), place[: len(a)]

@@ -16,6 +16,7 @@ from forecast.forecasters.conformal import Conformal
 from forecast.forecasters.linear import Linear
 from forecast.forecasters.live.files import load_live
 from forecast.forecasters.recurrent import Recurrent
+from forecast.forecasters.saying import Said
 from forecast.training.fit import Training
 from forecast.windows.feeds import Streamed
 from forecast.windows.window import Window
@@ -91,6 +92,11 @@ def test_what_cannot_go_on_live_says_why(model: Conformal):
     rolling.fitted, rolling.schema = model.fitted, model.schema
     with pytest.raises(SettingsError, match="calibrate with method='split'"):
         rolling.live(panel)
+
+
+def test_no_intervals_are_made_up_beyond_the_steps_that_were_calibrated(model: Conformal):
+    with pytest.raises(SettingsError, match="calibrated for the 3 steps"):
+        model.calibrated(Said(np.zeros((1, 4, 1, 1)), (), None), ["a"])
 
 
 def test_the_command_line_updates_a_calibrated_stream(

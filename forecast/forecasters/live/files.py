@@ -15,12 +15,13 @@ from safetensors.numpy import save as dump
 
 from forecast.data.calendar import ANCHORS, Calendar, Kind
 from forecast.errors import DataError, SettingsError
-from forecast.forecasters.artifact import Loaded, load, replace_file, save_fitted
+from forecast.forecasters.artifact import Loaded, load, save_fitted
 from forecast.forecasters.conformal import Conformal
 from forecast.forecasters.live.cold import Cold
 from forecast.forecasters.live.forecaster import Live
 from forecast.forecasters.live.lock import locked
 from forecast.forecasters.recurrent import Recurrent
+from forecast.forecasters.writing import replace_file
 from forecast.nets.cells import CellFactory
 
 STATE = "live.safetensors"
