@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from forecast.evaluation.leaderboard import leaderboard
     from forecast.evaluation.metrics import bias, direction, mae, mase, relmae, rmse, rmsse, smape
     from forecast.evaluation.probabilistic import coverage, crps, interval_score, log_score, pinball, width, wql
+    from forecast.evaluation.seeds import over_seeds, seeded
     from forecast.experiment.spaces import Range, network_space, tabular_space
     from forecast.forecasters.artifact import load, save
+    from forecast.forecasters.conformal import Conformal
+    from forecast.forecasters.ensemble import Ensemble
     from forecast.forecasters.linear import Linear
     from forecast.forecasters.live.files import load_live
     from forecast.forecasters.live.forecaster import Live
@@ -72,7 +75,10 @@ _ROOMS = {
     "evaluation.leaderboard": ("leaderboard",),
     "evaluation.metrics": ("bias", "direction", "mae", "mase", "relmae", "rmse", "rmsse", "smape"),
     "evaluation.probabilistic": ("coverage", "crps", "interval_score", "log_score", "pinball", "width", "wql"),
+    "evaluation.seeds": ("over_seeds", "seeded"),
     "forecasters.artifact": ("load", "save"),
+    "forecasters.conformal": ("Conformal",),
+    "forecasters.ensemble": ("Ensemble",),
     "forecasters.linear": ("Linear",),
     "forecasters.live.forecaster": ("Live",),
     "forecasters.live.files": ("load_live",),

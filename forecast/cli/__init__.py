@@ -127,6 +127,8 @@ def _verbs_of_models(known: argparse._SubParsersAction) -> None:
     add_window(fit)
     kinds = "rnn, lstm, gru (each also as NAME-stateful, which `update` needs), linear or a rule (default: gru)"
     fit.add_argument("--model", default="gru", metavar="NAME", help=kinds)
+    text = "add intervals that cover this share, such as 0.9, measured on the last fifth of the rows"
+    fit.add_argument("--intervals", type=float, metavar="SHARE", help=text)
     add_training(fit)
     add_outputs(fit, "model", "folder of the saved model (default: model)")
     predict = _verb(known, "predict", verbs.predict, "forecast after the last row of a file with a saved model")

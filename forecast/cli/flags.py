@@ -144,6 +144,7 @@ def require_alone(args: argparse.Namespace) -> None:
     usual = {"epochs": EPOCHS, "max_seconds": SECONDS, "seed": 0, "device": "auto", "stride": 1, "baseline": "naive"}
     usual |= {"devices": 1, "num_nodes": 1, "strategy": STRATEGIES[0], "precision": PRECISIONS[0]}
     of_table = ("target", "time", "series", "past", "future", "context", "horizon", "season", "since", "test_rows")
+    of_table += ("intervals",)
     for name in (*of_table, *usual):
         value = getattr(args, name, None)
         if value not in (None, (), usual.get(name)):

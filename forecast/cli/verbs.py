@@ -136,7 +136,7 @@ def fit(args: argparse.Namespace) -> None:
         require_alone(args)
         model, panel, data = fit_contestant(data, args.model, directory)
     else:
-        model, panel = fit_and_save(data, schema, args.model, window, training, directory)
+        model, panel = fit_and_save(data, schema, args.model, window, training, directory, args.intervals)
     verb = "update" if (directory / "live.safetensors").exists() else "predict"
     summary = {"model": args.model, "out": str(directory), "parameters": model.parameters, "rows": len(panel.times)}
     text = f"{args.model} fitted on {in_words(data, panel)}\nsaved to {directory}; now: forecast {verb}"

@@ -17,10 +17,10 @@ from forecast.evaluation.leaderboard import Leaderboard, leaderboard
 from forecast.evaluation.scores import Scores
 from forecast.experiment.cards import with_card
 from forecast.experiment.contestants import PRESETS, Contestant, Seasonal, preset
+from forecast.experiment.making import networks
 from forecast.experiment.progress import Progress
 from forecast.experiment.reach import complete, ends, not_judged, require_rows
 from forecast.experiment.settings import Experiment, Split
-from forecast.forecasters.recurrent import Recurrent
 from forecast.training.fit import Training
 from forecast.windows.window import Window
 
@@ -128,9 +128,9 @@ def compare(experiment: Experiment, panel: Panel, progress: bool = False) -> Out
     split, since = experiment.split, first_test(experiment.split, panel)
     require_rows(experiment, panel, panel.until(since))
     contestants = experiment.contestants()
-    for forecaster in contestants.values():
-        if isinstance(forecaster, Recurrent):
-            forecaster.progress = progress
+    for name, forecaster in contestants.items():
+        for network in networks(name, forecaster).values():
+            network.progress = progress
     with Progress(experiment.forecasters, progress) as bar:
         scores = backtest(contestants, panel, since, stride=split.stride, season=split.season, progress=bar.judge)
         board = leaderboard(scores, split.baseline)
@@ -152,7 +152,8 @@ def _ahead(experiment: Experiment, panel: Panel, best: str) -> tuple[Forecast | 
 
 
 def _training_notes(contestants: Mapping[str, Forecaster]) -> list[str]:
-    histories = {name: made.history for name, made in contestants.items() if isinstance(made, Recurrent)}
+    found = [networks(name, made) for name, made in contestants.items()]
+    histories = {name: network.history for each in found for name, network in each.items()}
     return [
         f"{name}: kept epoch {history.best} of {len(history.epochs)}, ended by {history.stopped}"
         for name, history in histories.items()

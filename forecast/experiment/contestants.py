@@ -8,6 +8,7 @@ from typing import Literal
 
 from forecast.data.forecast import Forecaster
 from forecast.errors import SettingsError, did_you_mean
+from forecast.experiment.composed import ConformalSettings, EnsembleSettings
 from forecast.experiment.tables import settings
 from forecast.forecasters.linear import Linear
 from forecast.forecasters.naive import Drift, Mean, Naive, SeasonalNaive
@@ -215,15 +216,19 @@ def seen_by(window: Window, context: int | None) -> Window:
     return window if context is None else replace(window, context=context)
 
 
-Contestant = Rule | Seasonal | LinearSettings | TabularSettings | RecurrentSettings
+Single = Rule | Seasonal | LinearSettings | TabularSettings | RecurrentSettings
+"""Contestants that stand alone; only `forecast.experiment.making.make` makes those that refer to others."""
+Contestant = Single | ConformalSettings | EnsembleSettings
 KINDS: dict[str, type[Contestant]] = {
     "rule": Rule,
     "seasonal": Seasonal,
     "linear": LinearSettings,
     "tabular": TabularSettings,
     "recurrent": RecurrentSettings,
+    "conformal": ConformalSettings,
+    "ensemble": EnsembleSettings,
 }
-PRESETS: dict[str, Contestant] = {
+PRESETS: dict[str, Single] = {
     "naive": Rule("naive"),
     "seasonal-naive": Seasonal(),
     "drift": Rule("drift"),
@@ -243,7 +248,7 @@ PRESETS: dict[str, Contestant] = {
 }
 
 
-def preset(name: str) -> Contestant:
+def preset(name: str) -> Single:
     """The contestant of a name.
 
     Raises:

@@ -10,6 +10,7 @@ from typing import Self
 from tqdm import tqdm
 
 from forecast.experiment.contestants import Contestant, LinearSettings, RecurrentSettings, TabularSettings
+from forecast.experiment.making import stands_on
 
 COSTS: dict[type, int] = {
     LinearSettings: 2,
@@ -26,7 +27,9 @@ class Progress:
     """
 
     def __init__(self, contestants: Mapping[str, Contestant], show: bool = True) -> None:
-        self.costs = {name: COSTS.get(type(made), 1) for name, made in contestants.items()}
+        self.costs = {
+            name: sum(COSTS.get(type(made), 1) for made in stands_on(name, contestants)) for name in contestants
+        }
         self.running: str | None = None
         self.done = 0
         self.bar = tqdm(

@@ -9,6 +9,7 @@ from forecast.data.season import suggest
 from forecast.errors import DataError, SettingsError
 from forecast.evaluation.scores import Scores
 from forecast.experiment.contestants import LinearSettings, RecurrentSettings, Rule, Seasonal
+from forecast.experiment.making import stands_on
 from forecast.experiment.settings import Experiment
 from forecast.windows.window import Window, split
 
@@ -31,13 +32,14 @@ def require_rows(experiment: Experiment, panel: Panel, train: Panel) -> None:
     if panel.lengths.max() < window.length:
         problem = f"too short: {need}, {_lengths(panel, panel.lengths)}; use a shorter context or horizon"
         raise DataError(experiment.data, [problem])
-    learners = [made for made in experiment.forecasters.values() if not isinstance(made, Rule | Seasonal)]
+    made = [base for name in experiment.forecasters for base in stands_on(name, experiment.forecasters)]
+    learners = [base for base in made if not isinstance(base, Rule | Seasonal)]
     if learners and not len(window.origins(train)):
         raise SettingsError(
             f"no training window before the test span (since {experiment.split.since}): {need} with observed targets, "
             f"there {_lengths(panel, train.lengths)}; begin the test later, or use a shorter context or horizon"
         )
-    if any(isinstance(made, LinearSettings | RecurrentSettings) for made in learners):
+    if any(isinstance(base, LinearSettings | RecurrentSettings) for base in learners):
         split(train, window, experiment.training.validation)
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Self, TypeGuard, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from forecast.data.embedded import read_dataset
-from forecast.data.forecast import Forecast
+from forecast.data.forecast import Forecast, Forecaster
 from forecast.data.panel import Origins, Panel
 from forecast.data.schema import Schema
 from forecast.errors import DataError, SettingsError, did_you_mean
@@ -19,11 +19,14 @@ from forecast.evaluation.leaderboard import Leaderboard, leaderboard
 from forecast.evaluation.scores import Scores
 from forecast.experiment.cards import with_card
 from forecast.experiment.compare import first_test
+from forecast.experiment.composed import covering
 from forecast.experiment.contestants import Seasonal, preset
 from forecast.experiment.files import write_frame
+from forecast.experiment.making import networks
 from forecast.experiment.reach import complete, ends, too_short
 from forecast.experiment.settings import Split, read_experiment
 from forecast.forecasters.artifact import Saved, load, require_savable, save
+from forecast.forecasters.conformal import Conformal
 from forecast.forecasters.live.files import STATE, load_live, write_live
 from forecast.forecasters.live.forecaster import Live
 from forecast.forecasters.live.lock import locked
@@ -45,21 +48,29 @@ def fit_and_save(
     window: tuple[int | None, int | None, int | None],
     training: Training,
     directory: Path,
+    intervals: float | None = None,
 ) -> tuple[Saved, Panel]:
     """Fit one preset on all rows of a data set and save it; a stateful one with its state after the last row.
 
     Args:
         name: of a preset that can be saved: a recurrent network, linear, or a naive rule.
         window: context, horizon and season; None where the data should suggest them.
+        intervals: share that calibrated intervals around the forecasts are to cover; None for none.
     """
     settings, (context, horizon, season) = preset(name), window
     least = Window(1 if context is None else context, 1 if horizon is None else horizon)
-    require_savable(settings.make(least, training))
+    require_savable(_sure(settings.make(least, training), intervals))
     panel = read_dataset(data, with_card(data, schema))
     if isinstance(settings, Seasonal):
         settings = Seasonal(season)
     shape = complete(panel, season, training.validation, context, horizon)
-    return _fitted(require_savable(settings.make(shape, training)), panel, directory), panel
+    model = require_savable(_sure(settings.make(shape, training), intervals))
+    return _fitted(model, panel, directory), panel
+
+
+def _sure(model: Forecaster, intervals: float | None) -> Forecaster:
+    """The model, with calibrated intervals where they were asked for."""
+    return model if intervals is None else Conformal(model, covering(intervals))
 
 
 def fit_contestant(settings: str, name: str, directory: Path) -> tuple[Saved, Panel, str]:
@@ -77,15 +88,21 @@ def fit_contestant(settings: str, name: str, directory: Path) -> tuple[Saved, Pa
 
 
 def _fitted(model: Saved, panel: Panel, directory: Path) -> Saved:
-    if isinstance(model, Recurrent):
-        model.progress = True
+    for network in networks("", model).values():
+        network.progress = True
     model.fit(panel)
-    if isinstance(model, Recurrent) and isinstance(model.feed, Streamed):
+    if _goes_on(model):
         model.live(panel).save(directory)
     else:
         save(model, directory, panel)
         (directory / STATE).unlink(missing_ok=True)  # of a stateful model that was here before
     return model
+
+
+def _goes_on(model: Saved) -> TypeGuard[Recurrent | Conformal]:
+    """Whether a model can take rows one by one."""
+    inner = model.forecaster if isinstance(model, Conformal) and model.method == "split" else model
+    return isinstance(inner, Recurrent) and isinstance(inner.feed, Streamed)
 
 
 def forecast_file(directory: str | Path, data: str) -> tuple[pd.DataFrame, list[str]]:

@@ -12,6 +12,7 @@ from forecast.data.forecast import Forecaster
 from forecast.data.schema import Schema
 from forecast.errors import SettingsError, did_you_mean
 from forecast.experiment.contestants import Contestant, from_table, to_table
+from forecast.experiment.making import make, require_references
 from forecast.experiment.sweep_tables import SweepPlan, read_sweep
 from forecast.experiment.tables import Table, override, read_toml, settings, write_toml
 from forecast.training.fit import Training
@@ -91,13 +92,15 @@ class Experiment:
                 f"baseline {self.split.baseline!r}: no such contestant{did_you_mean(self.split.baseline, known)}"
             )
 
+        require_references(self.forecasters)
+
     def contestants(self) -> dict[str, Forecaster]:
         """Fresh forecasters, by name."""
         return {name: self.make(name) for name in self.forecasters}
 
     def make(self, name: str) -> Forecaster:
         """A fresh forecaster."""
-        return self.forecasters[name].make(self.window, self.training)
+        return make(name, self.forecasters, self.window, self.training)
 
     def to_toml(self) -> str:
         """The settings file that makes this experiment again."""

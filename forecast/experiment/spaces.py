@@ -10,7 +10,7 @@ import optuna
 
 from forecast.data.forecast import Forecaster
 from forecast.errors import SettingsError, did_you_mean
-from forecast.experiment.contestants import Contestant, RecurrentSettings, TabularSettings, preset
+from forecast.experiment.contestants import RecurrentSettings, Single, TabularSettings, preset
 from forecast.experiment.tables import settings
 from forecast.training.fit import Training
 from forecast.windows.feeds import Windowed
@@ -70,7 +70,7 @@ class ContestantSpace:
         ('lstm', 16)
     """
 
-    base: Contestant
+    base: Single
     choices: Mapping[str, Choice]
     window: Window
     training: Training = field(default_factory=Training)
@@ -104,7 +104,7 @@ class ContestantSpace:
         }
         return (held,) if held else ()
 
-    def settings(self, trial: optuna.trial.BaseTrial) -> Contestant:
+    def settings(self, trial: optuna.trial.BaseTrial) -> Single:
         """The settings a trial draws."""
         drawn = _plain(self.base)
         for name in sorted(self.choices, key=lambda name: name != "feed"):  # the feed decides what is drawn after it
@@ -165,7 +165,7 @@ def _entry(choice: Choice) -> object:
     return list(choice) if isinstance(choice, tuple) else choice
 
 
-def _plain(base: Contestant) -> dict[str, Any]:
+def _plain(base: Single) -> dict[str, Any]:
     return {name.name: getattr(base, name.name) for name in fields(base)}
 
 

@@ -19,6 +19,7 @@ from forecast.evaluation.scores import Scores
 from forecast.evaluation.tally import overall
 from forecast.experiment.compare import Outcome, compare, first_test
 from forecast.experiment.contestants import Contestant, LinearSettings, RecurrentSettings, TabularSettings
+from forecast.experiment.making import needed_by
 from forecast.experiment.reach import require_rows
 from forecast.experiment.settings import Experiment
 from forecast.experiment.spaces import ContestantSpace, space_of, to_table
@@ -102,7 +103,7 @@ def _contestants(experiment: Experiment, space: ContestantSpace, study: optuna.S
     drawn = {WINNER: best, LUCKY: lucky} if lucky.params != best.params else {WINNER: best}
     made = {part: space.settings(optuna.trial.FixedTrial(trial.params)) for part, trial in drawn.items()}
     named = {f"{part}-{_kind(settings)}": settings for part, settings in {DEFAULT: space.base, **made}.items()}
-    return {baseline: experiment.forecasters[baseline], LINEAR: LinearSettings(), **named}
+    return {**needed_by(baseline, experiment.forecasters), LINEAR: LinearSettings(), **named}
 
 
 def _kind(settings: Contestant) -> str:

@@ -80,7 +80,8 @@ def _words(hint: object) -> str:
     if get_origin(hint) is Literal:
         return "one of " + ", ".join(json.dumps(choice) for choice in get_args(hint))
     if get_origin(hint) is tuple:
-        return "a list of texts in brackets"
+        kinds = {int: "whole numbers", float: "numbers"}
+        return f"a list of {kinds.get(get_args(hint)[0], 'texts')} in brackets"
     if get_origin(hint) is Mapping:
         return "a table of names and values"
     return {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}.get(hint, str(hint))  # type: ignore[call-overload]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +23,10 @@ from forecast.data.transforms import OFFSETS
 from forecast.errors import DataError, NotFittedError, SettingsError
 from forecast.forecasters.linear import Linear
 from forecast.forecasters.naive import Drift, Mean, Naive, SeasonalNaive
+from forecast.forecasters.nested import NESTED, Nested, build_nested, describe_nested, parts_of
 from forecast.forecasters.recurrent import Recurrent
 from forecast.forecasters.saying import needs_noise
+from forecast.forecasters.writing import replace_file
 from forecast.nets.cells import NAMED, CellFactory
 from forecast.nets.decoders import from_table, knows_ahead, to_table
 from forecast.nets.heads import HEADS
@@ -38,7 +39,7 @@ from forecast.windows.window import Window
 FORMAT = 3
 CONFIG, NUMBERS = "config.json", "numbers.safetensors"
 RULES = {"naive": Naive, "drift": Drift, "mean": Mean}
-Saved = Naive | SeasonalNaive | Drift | Mean | Linear | Recurrent
+Saved = Naive | SeasonalNaive | Drift | Mean | Linear | Recurrent | Nested
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,10 +67,13 @@ def require_savable(model: object) -> Saved:
     if not isinstance(model, Saved):
         raise SettingsError(
             f"{type(model).__name__} cannot be saved: its file would have to run code when loaded. "
-            "Save linear, a recurrent network or a naive rule."
+            "Save linear, a recurrent network, a naive rule, or what is made of these."
         )
     if isinstance(model, Recurrent) and type(model.head) not in HEADS.values():
         raise SettingsError(f"head {type(model.head).__name__}: a head of your own cannot be saved, only those of ours")
+    if isinstance(model, Nested):
+        for part in parts_of(model).values():
+            require_savable(part)
     return model
 
 
@@ -77,7 +81,7 @@ def save(model: Saved, directory: str | Path, panel: Panel) -> Path:
     """Write a fitted forecaster into a directory (made where missing).
 
     Args:
-        model: a naive rule, Linear or Recurrent.
+        model: a naive rule, Linear, Recurrent, or a Conformal or Ensemble of these.
         panel: what it was fitted on; its schema and last time are kept.
 
     Raises:
@@ -93,33 +97,11 @@ def save_fitted(model: Saved, directory: str | Path, schema: Schema, until: np.d
     """Write a fitted forecaster whose panel is gone: `save` by the parts of `Loaded`."""
     require_savable(model)
     config, numbers = _describe(model)
-    config |= {"format": FORMAT, "window": asdict(model.window), "schema": asdict(schema), "until": str(until)}
+    config |= {"format": FORMAT, "schema": asdict(schema), "until": str(until)}
     directory = Path(directory)
     replace_file(directory / NUMBERS, dump({name: value.contiguous() for name, value in numbers.items()}))
     replace_file(directory / CONFIG, (json.dumps(config, indent=2) + "\n").encode())
     return directory
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file as a whole or not at all: a reader, or a crash, meets the old one or the new one.
-
-    Raises:
-        SettingsError: it cannot be written there.
-    """
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with draft.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
-    except OSError as error:
-        reason = error.strerror or error
-        raise SettingsError(f"{path.parent}: the model cannot be written here ({reason})") from error
 
 
 def load(directory: str | Path, cell: CellFactory | None = None) -> Loaded:
@@ -150,6 +132,13 @@ def load(directory: str | Path, cell: CellFactory | None = None) -> Loaded:
 
 
 def _describe(model: Saved) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    config, numbers = _described(model)
+    return config | {"window": asdict(model.window)}, numbers
+
+
+def _described(model: Saved) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    if isinstance(model, Nested):
+        return describe_nested(model, lambda part: _describe(require_savable(part)))
     if isinstance(model, Recurrent):
         return _describe_recurrent(model)
     if isinstance(model, Linear):
@@ -197,6 +186,9 @@ def _build(config: dict[str, Any], numbers: dict[str, Tensor], cell: CellFactory
         return SeasonalNaive(window, int(config["season"]))
     _require_finite(numbers)
     schema = Schema(**config["schema"])
+    if kind in NESTED:
+        shared = {"schema": config["schema"]}
+        return build_nested(config, numbers, schema, lambda part, held: _build(part | shared, held, cell))
     scale = _scale(config, numbers, schema)
     if kind == "linear":
         _require_shape("weights", numbers["weights"], (window.context, window.horizon))

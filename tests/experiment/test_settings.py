@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from forecast.data.schema import Schema
 from forecast.errors import SettingsError
 from forecast.experiment.contestants import KINDS, PRESETS, from_table, to_table
+from forecast.experiment.making import make
 from forecast.experiment.settings import Experiment, Split, from_tables, read_experiment
 from forecast.experiment.tables import override, read_toml, write_toml
 from forecast.forecasters.recurrent import Recurrent
@@ -171,5 +172,7 @@ def test_a_cell_that_cannot_be_imported_is_refused_when_it_is_made():
 
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_every_kind_has_defaults(kind: str):
-    made = from_table("any", {"kind": kind}).make(Window(4, 2), Training())
+    others = {"conformal": {"of": "naive"}, "ensemble": {"of": ["naive"]}}
+    table = {"kind": kind} | others.get(kind, {})
+    made = make("any", {"any": from_table("any", table)}, Window(4, 2), Training())
     assert made.window == Window(4, 2)

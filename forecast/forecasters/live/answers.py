@@ -17,13 +17,18 @@ if TYPE_CHECKING:
 
 
 def said_of(live: Live, chosen: list[int], known: np.ndarray, times: np.ndarray) -> Said:
-    """What the model says of some series.
+    """What the model says of some series, with intervals where it is calibrated.
 
     Args:
         chosen: their places.
         known: float64 [series, horizon, future covariate], in their own units.
         times: datetime64[us] [series, horizon], of the rows ahead.
     """
+    plain = _plain(live, chosen, known, times)
+    return plain if live.around is None else live.around.calibrated(plain, [live.names[place] for place in chosen])
+
+
+def _plain(live: Live, chosen: list[int], known: np.ndarray, times: np.ndarray) -> Said:
     head, carried = live.model.says, live.carried
     runs = recursive(carried.network)
     if (

@@ -15,11 +15,13 @@ from safetensors.numpy import save as dump
 
 from forecast.data.calendar import ANCHORS, Calendar, Kind
 from forecast.errors import DataError, SettingsError
-from forecast.forecasters.artifact import Loaded, load, replace_file, save_fitted
+from forecast.forecasters.artifact import Loaded, load, save_fitted
+from forecast.forecasters.conformal import Conformal
 from forecast.forecasters.live.cold import Cold
 from forecast.forecasters.live.forecaster import Live
 from forecast.forecasters.live.lock import locked
 from forecast.forecasters.recurrent import Recurrent
+from forecast.forecasters.writing import replace_file
 from forecast.nets.cells import CellFactory
 
 STATE = "live.safetensors"
@@ -60,7 +62,7 @@ def write_live(live: Live, directory: str | Path) -> Path:
             "save to another folder"
         )
     content = signed(dump(_arrays(live), metadata={KEY: json.dumps(_settings(live)), SUM: UNSIGNED}))
-    directory = save_fitted(live.model, directory, live.schema, live.until)
+    directory = save_fitted(live.around or live.model, directory, live.schema, live.until)
     replace_file(directory / STATE, content)
     live.written[place] = _digest(content)
     return directory
@@ -135,7 +137,9 @@ def load_live(directory: str | Path, cell: CellFactory | None = None) -> Live:
     """
     directory = Path(directory)
     saved = load(directory, cell)
-    if not isinstance(saved.model, Recurrent) or not (directory / STATE).exists():
+    around = saved.model if isinstance(saved.model, Conformal) else None
+    model = saved.model if around is None else around.forecaster
+    if not isinstance(model, Recurrent) or not (directory / STATE).exists():
         raise SettingsError(
             f"{directory}: there is no live state ({STATE}) beside this model; live forecasting needs a streamed "
             "network: `forecast fit ... --model gru-stateful`, or model.live(panel).save(directory)"
@@ -143,11 +147,12 @@ def load_live(directory: str | Path, cell: CellFactory | None = None) -> Live:
     try:
         content = (directory / STATE).read_bytes()
         settings, arrays = _opened(content)
-        _require_fit(settings, saved.model)
-        live = _filled(saved.model, saved, settings, arrays)
+        _require_fit(settings, model)
+        live = _filled(model, saved, settings, arrays)
     except (OSError, KeyError, TypeError, ValueError, AttributeError, OverflowError, SafetensorError) as error:
         detail = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise DataError(str(directory / STATE), [f"the live state is damaged: {detail}; {REMEDY}"]) from error
+    live.around = around
     live.written[directory.resolve()] = _digest(content)
     return live
 

@@ -34,6 +34,7 @@ from forecast.forecasters.live.rows import Arrival, NewRows, RowReader, arrivals
 from forecast.nets.decoders import require_horizon
 
 if TYPE_CHECKING:
+    from forecast.forecasters.conformal import Conformal
     from forecast.forecasters.recurrent import Recurrent
 
 SHOWN = 20
@@ -80,8 +81,7 @@ class Live:
             self.set_scale(place, scale, place)
         self.carried.read(panel, scale, np.where(warm, ends, 0))
         for place in np.flatnonzero(~warm).tolist():
-            first = panel.offsets[place]
-            self.cold[place] = Cold.of(panel, slice(first, first + ends[place]))
+            self.cold[place] = Cold.of(panel, slice(panel.offsets[place], panel.offsets[place] + ends[place]))
 
     @classmethod
     def resumed(
@@ -106,8 +106,8 @@ class Live:
         self.cold: dict[int, Cold] = {}
         offset = None if scale.power is None else scale.offset
         self.carried = Carried(self.model.network, schema.layout.channels, model.cycles, len(self.names), offset)
-        alone = self.names[0] if schema.series is None and len(self.names) == 1 else None
-        self.reader = RowReader(schema, alone)
+        self.reader = RowReader(schema, self.names[0] if schema.series is None and len(self.names) == 1 else None)
+        self.around: Conformal | None = None  # gives the forecasts intervals
         self.written: dict[Path, str] = {}  # SHA-256 of the state that was read from, or written to, a folder
         self._ahead = np.arange(1, self.window.horizon + 1) * calendar.step
 
@@ -223,6 +223,7 @@ class Live:
         panel = cold.panel(name, self.schema)
         scale = self.scale.of(panel, self.window.context)
         self.set_scale(place, scale, 0)
+        self.around = self.around and self.around.sized(panel, [name])
         del self.cold[place]
         said = [f"{named(name)} has {len(cold.times)} rows now and forecasts"]
         for time, row in zip(cold.times, cold.values, strict=True):
@@ -266,14 +267,12 @@ class Live:
         known = known_ahead(self.schema, most, [self.names[place] for place in chosen], future)
         stamps = np.array([self.carried.tracks[place].time for place in chosen], dtype=np.int64)
         last = stamps.view(STAMP)
-        fixed = self.calendar.kind in ("step", "unknown")  # quicker in plain integers
-        ahead = self.calendar.after(last, most) if not fixed or most > len(self._ahead) else None
-        ahead = (stamps[:, None] + self._ahead).view(STAMP) if ahead is None else ahead
+        plain = self.calendar.kind in ("step", "unknown") and most <= len(self._ahead)  # quicker in integers
+        ahead = (stamps[:, None] + self._ahead).view(STAMP) if plain else self.calendar.after(last, most)
         what = said_of(self, chosen, known, ahead)
         origins = Origins(np.array(chosen), np.array([self.carried.tracks[place].rows for place in chosen]))
-        told = what.distribution and what.distribution.steps(int(steps))
-        values, times = what.values[:, :steps], ahead[:, :steps]
-        return Forecast(origins, values, what.levels, self.schema.targets, self.names, last, times, told)
+        told, values = what.distribution and what.distribution.steps(int(steps)), what.values[:, :steps]
+        return Forecast(origins, values, what.levels, self.schema.targets, self.names, last, ahead[:, :steps], told)
 
     def _chosen(self, series: str | Iterable[str] | None) -> list[int]:
         """Places of the series to forecast."""
