@@ -7,6 +7,7 @@ from numbers import Integral
 from typing import Any
 
 from forecast.errors import SettingsError, did_you_mean
+from forecast.nets.scaling import CAUSAL
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,39 @@ KINDS: dict[str, type[Decoder]] = {
     "segments": Segments,
     "recursive": Recursive,
 }
+
+
+DIRECT = Direct()
+
+
+def require_state(decoder: Decoder, cell: object, scaling: str) -> None:
+    """Raise SettingsError for a decoder that the cell or the scaling has nothing for."""
+    if not isinstance(decoder, Decoder):
+        raise SettingsError(f"decoder={decoder!r}: Direct(), Sequence(), Segments(length) or Recursive()")
+    if cell == "none" and isinstance(decoder, Sequence | Segments):
+        raise SettingsError(f'cell="none" has no state for {decoder} to decode; take a cell, or Direct()')
+    if isinstance(decoder, Recursive) and scaling not in CAUSAL:
+        known = " or ".join(map(repr, CAUSAL))
+        raise SettingsError(
+            f"scaling={scaling!r} is that of one window, and a Recursive decoder reads on beyond its end; use {known}"
+        )
+
+
+def require_readable(decoder: Decoder, past: int, located: bool, head: str) -> None:
+    """Raise SettingsError for a recursive decoder where nobody knows the rows that it would read back.
+
+    Args:
+        past: past-only covariates.
+        located: whether the head says values.
+        head: its name.
+    """
+    if isinstance(decoder, Recursive) and past:
+        raise SettingsError(
+            f"{past} past-only covariate(s): a Recursive decoder reads rows after the origin, where nobody knows them; "
+            "declare them known ahead (future), leave them out, or use decoder=Direct() or Sequence()"
+        )
+    if isinstance(decoder, Recursive) and not located:
+        raise SettingsError(f"{head} says classes, and a Recursive decoder reads values back; use decoder=Direct()")
 
 
 def knows_ahead(decoder: Decoder) -> bool:

@@ -19,7 +19,16 @@ from torch import Tensor, nn
 
 from forecast.errors import SettingsError, did_you_mean
 from forecast.nets.cells import CellFactory, build_cell, require_one_way
-from forecast.nets.decoders import Decoder, Direct, Recursive, Segments, Sequence, require_stream
+from forecast.nets.decoders import (
+    DIRECT,
+    Decoder,
+    Recursive,
+    Segments,
+    Sequence,
+    require_readable,
+    require_state,
+    require_stream,
+)
 from forecast.nets.direct import DirectDecoder, Encoded, Form
 from forecast.nets.heads import Head
 from forecast.nets.memory import Memory, Reading, Stand
@@ -77,7 +86,7 @@ class Architecture:
     skip: bool = True
     channels: Channels = "independent"
     time_constant: float | None = None
-    decoder: Decoder = Direct()
+    decoder: Decoder = DIRECT
 
     def __post_init__(self) -> None:
         for name, known in (("scaling", SCALINGS), ("channels", ("independent", "joint"))):
@@ -92,13 +101,7 @@ class Architecture:
             raise SettingsError(f"time_constant={self.time_constant}: a number of steps above 0")
         if not isinstance(self.decoder, Decoder):
             raise SettingsError(f"decoder={self.decoder!r}: Direct(), Sequence(), Segments(length) or Recursive()")
-        if self.cell == "none" and isinstance(self.decoder, Sequence | Segments):
-            raise SettingsError(f'cell="none" has no state for {self.decoder} to decode; take a cell, or Direct()')
-        if isinstance(self.decoder, Recursive) and self.scaling not in CAUSAL:
-            raise SettingsError(
-                f"scaling={self.scaling!r} is that of one window, and a Recursive decoder reads on beyond its end; use "
-                + " or ".join(map(repr, CAUSAL))
-            )
+        require_state(self.decoder, self.cell, self.scaling)
 
 
 class Network(nn.Module):
@@ -124,15 +127,7 @@ class Network(nn.Module):
         self.fold = sizes.targets // self.read_at_once
         self.causal = architecture.scaling in CAUSAL
         self.time_constant = float(architecture.time_constant or sizes.context)
-        if isinstance(architecture.decoder, Recursive) and sizes.past:
-            raise SettingsError(
-                f"{sizes.past} past-only covariate(s): a Recursive decoder reads rows beyond the origin, where nobody "
-                "knows them; declare them known ahead (future), leave them out, or use decoder=Direct() or Sequence()"
-            )
-        if isinstance(architecture.decoder, Recursive) and not head.located:
-            raise SettingsError(
-                f"{type(head).__name__} says classes, and a Recursive decoder reads values back; use decoder=Direct()"
-            )
+        require_readable(architecture.decoder, sizes.past, head.located, type(head).__name__)
         self.steps = 1 if isinstance(architecture.decoder, Recursive) else sizes.horizon
         self.segments, inputs = None, self._inputs_of_a_row
         if isinstance(architecture.decoder, Segments):

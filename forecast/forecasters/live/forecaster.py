@@ -267,8 +267,8 @@ class Live:
         known = known_ahead(self.schema, most, [self.names[place] for place in chosen], future)
         stamps = np.array([self.carried.tracks[place].time for place in chosen], dtype=np.int64)
         last = stamps.view(STAMP)
-        plain = self.calendar.kind in ("step", "unknown") and most <= len(self._ahead)  # quicker in integers
-        ahead = (stamps[:, None] + self._ahead).view(STAMP) if plain else self.calendar.after(last, most)
+        quick = self.calendar.kind in ("step", "unknown") and most == len(self._ahead)  # in plain integers
+        ahead = (stamps[:, None] + self._ahead).view(STAMP) if quick else self.calendar.after(last, most)
         what = said_of(self, chosen, known, ahead)
         origins = Origins(np.array(chosen), np.array([self.carried.tracks[place].rows for place in chosen]))
         told, values = what.distribution and what.distribution.steps(int(steps)), what.values[:, :steps]
