@@ -87,9 +87,9 @@ class NegativeBinomialCount(_Counts):
         return 2
 
     def rescale(self, raw: Float[Tensor, "origin step target 2"], shift: Tensor, spread: Tensor) -> Tensor:
-        """Mean, kept above 0, and shape (5 at the start)."""
+        """Mean, kept above 0, and shape (5 at the start): its inverse is learned, so that Poisson is within reach."""
         mean = _rate(raw[..., 0], shift, spread)
-        return torch.stack([mean, LEAST + functional.softplus(raw[..., 1] + 5.0)], dim=-1)
+        return torch.stack([mean, 1 / (LEAST + functional.softplus(raw[..., 1] - 1.5))], dim=-1)
 
     def loss(
         self,
