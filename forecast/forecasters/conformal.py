@@ -17,7 +17,7 @@ from forecast.errors import NotFittedError, SettingsError, TrainingError
 from forecast.forecasters.live.forecaster import Live
 from forecast.forecasters.quantiles import as_quantiles, at, in_order, quantiles_at, shifted
 from forecast.forecasters.recurrent import Recurrent
-from forecast.forecasters.residuals import Recent, behind, needed, ranked, union
+from forecast.forecasters.residuals import Recent, behind, by_series, needed, ranked, union
 from forecast.forecasters.saying import Said
 from forecast.forecasters.sizes import Sizes
 from forecast.windows.window import Window
@@ -270,15 +270,18 @@ class Conformal:
         levels = np.array(fitted.levels)
         shifts = np.repeat(fitted.shifts[None], len(origins), axis=0)
         least = max(self.memory // 2, needed(levels))
-        for series in np.unique(back.series).tolist():
-            here = np.flatnonzero(origins.series == series)
-            recent = Recent.of(both.step[both.series == series], scores[both.series == series], int(first[series]))
+        held = dict(by_series(both))
+        for series, here in by_series(origins):
+            if len(held[series]) < least:
+                continue
+            recent = Recent.of(both.step[held[series]], scores[held[series]], int(first[series]))
             found = recent.quantiles(origins.step[here], levels, self.memory, least)
             shifts[here] = np.where(np.isfinite(found), found, shifts[here])
         return at(said, place), shifts
 
     def _unseen(self, panel: Panel, fitted: Fitted) -> np.ndarray:
         """Rows of each series that the forecaster was fitted on, int64 [series]: errors there would be too small."""
-        known = np.array([name in set(fitted.sizes.series) for name in panel.series])
+        trained = set(fitted.sizes.series)
+        known = np.array([name in trained for name in panel.series])
         early = np.bincount(panel.row_series[panel.times <= fitted.until], minlength=len(panel.series))
         return np.where(known, early, 0)

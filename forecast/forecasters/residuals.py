@@ -115,6 +115,15 @@ class Recent:
             yield slice(start, start + size)
 
 
+def by_series(origins: Origins) -> Iterator[tuple[int, np.ndarray]]:
+    """Each series of some origins, and the places of its origins."""
+    if not len(origins):
+        return
+    order = np.argsort(origins.series, kind="stable")
+    names, first = np.unique(origins.series[order], return_index=True)
+    yield from zip(names.tolist(), np.split(order, first[1:]), strict=True)
+
+
 def behind(asked: Origins, first: np.ndarray, memory: int, horizon: int) -> Origins:
     """The origins whose scores are in reach of some origins: at most memory + horizon - 1 before each of them.
 
@@ -128,8 +137,8 @@ def behind(asked: Origins, first: np.ndarray, memory: int, horizon: int) -> Orig
         ([0, 0, 0, 0, 0, 0, 1, 1], [6, 7, 8, 17, 18, 19, 2, 3])
     """
     found: list[tuple[int, np.ndarray]] = []
-    for series in np.unique(asked.series).tolist():
-        steps = np.unique(asked.step[asked.series == series])
+    for series, index in by_series(asked):
+        steps = np.unique(asked.step[index])
         begin = np.maximum(steps - memory - horizon + 1, first[series])
         count = np.maximum(steps - begin, 0)
         nth = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
