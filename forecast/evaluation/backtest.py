@@ -22,7 +22,7 @@ from forecast.evaluation.metrics import (
     naive_errors,
 )
 from forecast.evaluation.moves import dead_band, last_move
-from forecast.evaluation.named import ADDED, as_metrics
+from forecast.evaluation.named import added, as_metrics
 from forecast.evaluation.scores import Scores, Terms, cell_mean, score_frame
 from forecast.evaluation.tally import overall
 
@@ -56,7 +56,8 @@ def backtest(
         since: a date, a row, a negative row (so many last rows) or a fraction; see `Panel.cut`.
         metrics: their names or themselves (see `forecast.evaluation.named`), or functions of forecast and actual
             that return errors [origin, step, target]. What needs quantiles, a distribution or classes is NaN for
-            a forecast of points. The default adds crps and coverage_90 where a contestant states more than points.
+            a forecast of points. The default gains crps and coverage_90 where a contestant states quantiles or a
+            distribution, accuracy and brier where one states probabilities of classes.
         stride: rows between origins.
         season: lag of the differences that scale MASE and RMSSE; None asks the training rows.
         band: dead band of directions: a value counts as "flat" within band * volatility * sqrt(step) of the newest
@@ -76,8 +77,8 @@ def backtest(
         reasons = "".join(f"\n  - {name}: {reason}" for name, reason in runs.failed.items())
         raise ForecastError(f"every contestant failed:{reasons}")
     first = next(iter(runs.forecasts.values()))
-    if chosen == DEFAULT and any(said.levels or said.distribution is not None for said in runs.forecasts.values()):
-        chosen = (*DEFAULT, *ADDED)
+    if chosen == DEFAULT:
+        chosen = (*DEFAULT, *added(runs.forecasts.values()))
     return Scores(
         frame=score_frame(runs.forecasts, contest.actual, chosen),
         losses={name: cell_mean(mae(said, contest.actual)) for name, said in runs.forecasts.items()},

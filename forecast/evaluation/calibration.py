@@ -33,7 +33,8 @@ def wilson(hits: np.ndarray, count: np.ndarray, confidence: float = 0.95) -> tup
     share = hits / count
     middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
     half = z / (1 + z**2 / count) * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
-    return np.maximum(middle - half, 0.0), np.minimum(middle + half, 1.0)
+    # Rounding would leave the ends of no or only hits next to 0 and 1.
+    return np.where(hits == 0, 0.0 * count, middle - half), np.where(hits == count, count / count, middle + half)
 
 
 def pit(forecast: Forecast, actual: Actual, seed: int = 0) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 
 from forecast.data.forecast import Actual, Forecast
 from forecast.data.panel import Panel
+from forecast.distributions import Categories
 from forecast.errors import SettingsError
 
 CellErrors = Callable[[Forecast, Actual], np.ndarray]
@@ -91,11 +92,18 @@ def _turns(actual: Actual) -> np.ndarray:
 
 
 def _right_direction(forecast: Forecast, actual: Actual) -> np.ndarray:
-    turns, last = _turns(actual), actual.last[:, None]
-    said = np.where(np.abs(forecast.point - last) <= FLAT * np.abs(last), 0.0, np.sign(forecast.point - last))
+    turns, said = _turns(actual), _said_direction(forecast, actual)
     if not said.any():
         return np.full(turns.shape, np.nan)
     return np.where(np.isnan(turns), np.nan, (said == turns).astype(np.float64))
+
+
+def _said_direction(forecast: Forecast, actual: Actual) -> np.ndarray:
+    """+1, 0 or -1 [origin, step, target]: by the point, or by the classes of a forecast that says nothing else."""
+    said, last = forecast.distribution, actual.last[:, None]
+    if isinstance(said, Categories) and said.directional:
+        return np.sign(said.probabilities[..., 2] - said.probabilities[..., 0])
+    return np.where(np.abs(forecast.point - last) <= FLAT * np.abs(last), 0.0, np.sign(forecast.point - last))
 
 
 def _majority(mean: np.ndarray) -> np.ndarray:
@@ -135,7 +143,7 @@ direction = Metric(
     _right_direction,
     description="share of steps where forecast and actual lie on the same side of the last known value; steps where "
     "the actual equals it are left out, a forecast equal to it counts as wrong, and a forecaster that only ever "
-    "repeats it has no score",
+    "repeats it has no score; a forecast of direction classes says the more probable side",
 )
 direction_majority = Metric(
     "direction_majority",

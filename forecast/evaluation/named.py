@@ -3,23 +3,43 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from forecast.data.forecast import Forecast
+from forecast.distributions import Categories
 from forecast.errors import SettingsError, did_you_mean
 from forecast.evaluation.classes import accuracy, balanced_accuracy, brier, log_loss
 from forecast.evaluation.metrics import DEFAULT, Metric, MetricLike, direction_majority
-from forecast.evaluation.probabilistic import coverage, crps, interval_score, log_score, pinball, width, wql
+from forecast.evaluation.probabilistic import (
+    coverage,
+    crps,
+    distribution_of,
+    interval_score,
+    log_score,
+    pinball,
+    width,
+    wql,
+)
 
 INTERVALS = {"coverage": coverage, "width": width, "interval_score": interval_score}
 OF_INTERVAL = re.compile(rf"({'|'.join(INTERVALS)})(?:_(\d{{1,2}}(?:\.\d+)?))?")
 
 DISTRIBUTIONAL: tuple[Metric, ...] = (crps, pinball, wql, log_score, coverage(), width(), interval_score())
 CLASSES: tuple[Metric, ...] = (accuracy, balanced_accuracy, brier, log_loss)
-# What a backtest adds to its default metrics where somebody forecasts more than a point.
-ADDED: tuple[Metric, ...] = (crps, coverage())
 METRICS: dict[str, Metric] = {
     metric.name: metric for metric in (*DEFAULT, direction_majority, *DISTRIBUTIONAL, *CLASSES)
 }
+
+
+def added(forecasts: Iterable[Forecast]) -> tuple[Metric, ...]:
+    """What a backtest adds to its default metrics, by what its contestants state beyond points.
+
+    Quantiles or distributions of values: crps and coverage_90. Probabilities of classes: accuracy and brier.
+    """
+    said = [distribution_of(forecast) for forecast in forecasts]
+    classes = any(isinstance(each, Categories) for each in said)
+    values = any(each is not None and not isinstance(each, Categories) for each in said)
+    return (*((crps, coverage()) if values else ()), *((accuracy, brier) if classes else ()))
 
 
 def is_beyond_points(name: str) -> bool:

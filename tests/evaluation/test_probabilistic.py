@@ -19,10 +19,12 @@ from forecast.evaluation.calibration import calibration_frame, pit, reliability_
 from forecast.evaluation.classes import accuracy, balanced_accuracy, brier, log_loss
 from forecast.evaluation.directions import direction_table
 from forecast.evaluation.leaderboard import leaderboard
+from forecast.evaluation.metrics import direction
 from forecast.evaluation.named import CLASSES, DISTRIBUTIONAL, METRICS, as_metrics
 from forecast.evaluation.probabilistic import coverage, crps, interval_score, log_score, pinball, width, wql
 from forecast.evaluation.tally import overall
 from forecast.forecasters.naive import Naive
+from forecast.sweeps.goals import goals
 from forecast.windows.window import Window
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -176,6 +178,11 @@ def test_a_distribution_states_the_same_directions_as_its_probability_of_a_rise(
         np.testing.assert_allclose(scores.overall(metric)["true"], scores.overall(metric)["directions"], rtol=1e-9)
 
 
+def test_a_forecast_of_directions_has_the_direction_score_of_its_classes_and_not_of_its_points(scores):
+    got = scores.overall(direction)
+    np.testing.assert_allclose(got["directions"], got["true"])
+
+
 def test_a_forecast_of_points_has_no_score_beyond_points_and_a_dash_on_the_board(scores):
     for metric in (*DISTRIBUTIONAL, *CLASSES):
         assert np.isnan(scores.overall(metric)["naive"])
@@ -196,6 +203,8 @@ def test_the_default_board_gains_crps_and_coverage_only_where_somebody_states_mo
     assert "crps" not in plain.frame
     assert set(both.frame) - set(plain.frame) == {"crps", "coverage_90"}
     assert "coverage_90" in both.to_text(200)
+    classes = leaderboard(backtest({**points, "directions": Directions(window)}, series, since=20_000))
+    assert set(classes.frame) - set(plain.frame) == {"accuracy", "brier"}
     assert all(len(line) <= 80 for line in both.to_text(80).splitlines())
 
 
@@ -342,6 +351,29 @@ def test_bare_levels_are_judged_by_the_line_between_them(judged):
     assert np.isnan(coverage(0.9)(said, actual)).all()
     assert 0 < crps(said, actual).item() < 0.3
     np.testing.assert_allclose(pit(said, actual).item(), 0.1 + 0.3 * 0.8)
+
+
+@dataclass
+class Misshapen(Autoregression):
+    def predict(self, panel: Panel, origins: Origins | None = None) -> Forecast:
+        said = super().predict(panel, origins)
+        assert said.distribution is not None
+        return replace(said, distribution=said.distribution.steps(1))
+
+
+def test_a_distribution_of_another_shape_than_the_forecast_is_a_fault(series):
+    window = Window(1, 2)
+    scores = backtest({"naive": Naive(window), "odd": Misshapen(window)}, series, since=20_000)
+    assert "its distribution has the shape" in scores.failed["odd"]
+
+
+def test_a_sweep_may_aim_at_metrics_beyond_points_but_not_at_coverage():
+    assert [(goal.name, goal.way) for goal in goals(("crps", "balanced_accuracy"))] == [
+        ("crps", "minimize"),
+        ("balanced_accuracy", "maximize"),
+    ]
+    with pytest.raises(SettingsError, match="coverage_90"):
+        goals("coverage_90")
 
 
 def test_the_names_are_on_the_face_of_the_package():
