@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from numbers import Integral
 from typing import Any
+
+import numpy as np
 
 from forecast.errors import SettingsError, did_you_mean
 from forecast.nets.scaling import CAUSAL
@@ -150,18 +151,18 @@ def require_stream(decoder: Decoder) -> None:
         )
 
 
-def require_horizon(decoder: Decoder, trained: int, asked: int) -> None:
+def require_horizon(decoder: Decoder, trained: int, asked: object) -> None:
     """Raise SettingsError unless a horizon can be forecast.
 
     Args:
         trained: steps the network was trained for.
-        asked: steps that are wanted.
+        asked: steps that are wanted, as the user wrote them.
     """
-    whole = isinstance(asked, Integral) and not isinstance(asked, bool) and asked >= 1
+    whole = isinstance(asked, int | np.integer) and not isinstance(asked, bool) and asked >= 1
     if isinstance(decoder, Recursive):
         if not whole:
             raise SettingsError(f"horizon={asked!r}: a whole number of steps, at least 1")
-    elif not whole or asked > trained:
+    elif not whole or asked > trained:  # type: ignore[operator]
         raise SettingsError(
             f"horizon={asked!r}: a whole number from 1 to {trained}, which the model was trained for; for more, take a "
             "longer window, or decoder=Recursive(), which goes on step by step"
