@@ -215,7 +215,7 @@ def _build_recurrent(
     cycles = tuple(str(name) for name in config["cycles"])
     if not set(cycles) <= set(PERIODS):
         raise ValueError(f"cycles {cycles} of the calendar, known are {tuple(PERIODS)}")
-    settings["decoder"] = from_table(settings.get("decoder", {}))  # files of before there was a choice lack it
+    settings["decoder"] = from_table(settings["decoder"])
     if cell is not None:
         settings["cell"] = cell
     elif settings["cell"] not in NAMED:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from numbers import Integral
 from typing import Any
+
+import numpy as np
 
 from forecast.errors import SettingsError, did_you_mean
 from forecast.nets.scaling import CAUSAL
@@ -25,6 +26,12 @@ class Sequence:
 
     Args:
         attention: let every step look back at all states of the context (Luong et al. 2015); windows only.
+
+    Example:
+        >>> from forecast.forecasters.recurrent import Recurrent
+        >>> from forecast.windows.window import Window
+        >>> Recurrent(Window(24, 6), decoder=Sequence(attention=True)).architecture.decoder
+        Sequence(attention=True)
     """
 
     attention: bool = False
@@ -42,6 +49,11 @@ class Segments:
         length: steps of a segment; the context is a multiple of it.
 
     Source: Lin et al. 2023, "SegRNN: Segment Recurrent Neural Network for Long-Term Time Series Forecasting".
+
+    Example:
+        >>> from forecast.forecasters.recurrent import Recurrent
+        >>> from forecast.windows.window import Window
+        >>> segrnn = Recurrent(Window(336, 96), hidden_size=128, dropout=0.5, skip=False, decoder=Segments(24))
     """
 
     length: int = 24
@@ -68,6 +80,21 @@ class Recursive:
         seed: of the paths; the same origin of the same series always gets the same ones.
 
     Validation runs free, over the whole horizon, whatever training does.
+
+    Example:
+        >>> import numpy as np
+        >>> from forecast.data.panel import Panel
+        >>> from forecast.forecasters.recurrent import Recurrent
+        >>> from forecast.nets.heads import Gaussian
+        >>> from forecast.training.fit import Training
+        >>> from forecast.windows.window import Window
+        >>> days = np.arange("2024-01-01", "2024-06-01", dtype="M8[D]")
+        >>> panel = Panel.from_arrays(np.sin(np.arange(len(days))), days)
+        >>> model = Recurrent(
+        ...     Window(12, 3), hidden_size=4, head=Gaussian(), decoder=Recursive(paths=20), training=Training(epochs=1)
+        ... )
+        >>> model.fit(panel).predict(panel, horizon=5).distribution.samples(8).shape
+        (8, 1, 5, 1)
     """
 
     paths: int = 100
@@ -150,18 +177,18 @@ def require_stream(decoder: Decoder) -> None:
         )
 
 
-def require_horizon(decoder: Decoder, trained: int, asked: int) -> None:
+def require_horizon(decoder: Decoder, trained: int, asked: object) -> None:
     """Raise SettingsError unless a horizon can be forecast.
 
     Args:
         trained: steps the network was trained for.
-        asked: steps that are wanted.
+        asked: steps that are wanted, as the user wrote them.
     """
-    whole = isinstance(asked, Integral) and not isinstance(asked, bool) and asked >= 1
+    whole = isinstance(asked, int | np.integer) and not isinstance(asked, bool) and asked >= 1
     if isinstance(decoder, Recursive):
         if not whole:
             raise SettingsError(f"horizon={asked!r}: a whole number of steps, at least 1")
-    elif not whole or asked > trained:
+    elif not whole or asked > trained:  # type: ignore[operator]
         raise SettingsError(
             f"horizon={asked!r}: a whole number from 1 to {trained}, which the model was trained for; for more, take a "
             "longer window, or decoder=Recursive(), which goes on step by step"
@@ -182,7 +209,7 @@ def to_table(decoder: Decoder) -> dict[str, Any]:
 def from_table(table: dict[str, Any]) -> Decoder:
     """The opposite of `to_table`; raises SettingsError for a kind that is not known."""
     settings = dict(table)
-    kind = settings.pop("kind", "direct")
+    kind = settings.pop("kind")
     if kind not in KINDS:
         raise SettingsError(f"no decoder {kind!r}{did_you_mean(str(kind), tuple(KINDS))}")
     return KINDS[kind](**settings)

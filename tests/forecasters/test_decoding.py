@@ -110,14 +110,6 @@ def test_a_saved_decoder_says_the_same_when_read_back(make, tmp_path: Path):
     assert back.architecture.decoder == model.architecture.decoder
 
 
-def test_a_model_saved_before_there_was_a_choice_is_direct(tmp_path: Path):
-    folder = save(recurrent(Direct()).fit(PLAIN), tmp_path, PLAIN)
-    config = folder / "config.json"
-    config.write_text(config.read_text().replace('"decoder": {\n      "kind": "direct"\n    }', '"layers": 1'))
-    assert "decoder" not in config.read_text()
-    assert load(folder).model.architecture.decoder == Direct()
-
-
 @pytest.mark.parametrize("feed", [Windowed(), STREAM], ids=["windowed", "streamed"])
 @pytest.mark.parametrize("head", [Point(), Gaussian()], ids=["point", "gaussian"])
 def test_a_recursive_decoder_goes_on_beyond_the_horizon_it_was_trained_for(feed, head):
