@@ -226,9 +226,9 @@ class Panel:
     def ahead(self, steps: int) -> Panel:
         """The panel with rows behind the last observed target of each series until there are `steps` of them.
 
-        Rows that are already there stay, with what is known ahead. New ones are dated by the calendar, and every cell
-        of theirs is unobserved. Series keep their index; one without any observed target is left as it is. The panel
-        itself is returned when nothing is missing.
+        Rows that are already there stay, with what is known ahead. New ones are dated by the calendar, and every cell of
+        theirs is unobserved. Series keep their index; one without any observed target is left as it is. The panel itself
+        is returned when nothing is missing.
         """
         more = extend(self.times, self.offsets, self.ends(), steps, self.calendar)
         if more is None:
