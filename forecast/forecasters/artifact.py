@@ -247,7 +247,7 @@ def _build_recurrent(
     network.load_state_dict({name[len(prefix) :]: v for name, v in numbers.items() if name.startswith(prefix)})
     model.network, model.scale, model.schema, model.cycles = network, scale, schema, cycles
     if needs_noise(model.head, model.measure):
-        _require_shape("noise", numbers["noise"], (window.horizon, layout.targets))
+        _require_shape("noise", numbers["noise"], (window.horizon, schema.layout.targets))
         model.noise = numbers["noise"].numpy()
     model.absent = absent
     return model
