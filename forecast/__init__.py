@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from forecast.data.readers import from_frame, read_csv
     from forecast.data.schema import Schema
     from forecast.data.season import season_of, suggest
-    from forecast.errors import DataError, ForecastError, NotFittedError, SettingsError, TrainingError
+    from forecast.errors import DataError, ForecastError, NotFittedError, SettingsError, TrainingError, UnknownCategory
     from forecast.evaluation.backtest import backtest
     from forecast.evaluation.calibration import calibration_frame, pit, reliability_frame
     from forecast.evaluation.classes import accuracy, balanced_accuracy, brier, log_loss
@@ -67,7 +67,7 @@ _ROOMS = {
     "data.readers": ("from_frame", "read_csv"),
     "data.schema": ("Schema",),
     "data.season": ("season_of", "suggest"),
-    "errors": ("DataError", "ForecastError", "NotFittedError", "SettingsError", "TrainingError"),
+    "errors": ("DataError", "ForecastError", "NotFittedError", "SettingsError", "TrainingError", "UnknownCategory"),
     "evaluation.backtest": ("backtest",),
     "evaluation.calibration": ("calibration_frame", "pit", "reliability_frame"),
     "evaluation.classes": ("accuracy", "balanced_accuracy", "brier", "log_loss"),

@@ -31,6 +31,10 @@ class NotFittedError(ForecastError):
     """A forecast was asked of a forecaster that has not been fitted."""
 
 
+class UnknownCategory(UserWarning):
+    """A column holds categories that training did not meet; they are read as unknown."""
+
+
 class DataError(ForecastError):
     """A file or frame cannot be used.
 

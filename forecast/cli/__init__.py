@@ -14,7 +14,7 @@ from contextlib import contextmanager, redirect_stdout
 from forecast.cli import verbs
 from forecast.cli.flags import WholeWords, add_data, add_outputs, add_search, add_split, add_training, add_window, names
 from forecast.cli.verbs import say
-from forecast.errors import ForecastError
+from forecast.errors import ForecastError, UnknownCategory
 
 OURS, USERS, STOPPED = 70, 2, 130
 MODELS = (
@@ -36,10 +36,21 @@ embedded data sets: seattle-weather, stocks (pip install 'forecast-recurrent[dem
 """
 
 
+def hush() -> None:
+    """Print none of the warnings of a command's libraries, and ours once and plainly; Python callers keep them all."""
+    warnings.simplefilter("ignore")
+    warnings.filterwarnings("once", category=UnknownCategory)
+    warnings.formatwarning = _plain
+
+
+def _plain(message: Warning | str, *where: object, **line: object) -> str:
+    return f"{message}\n"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code: 0 done, 2 a mistake of the user's, 70 one of ours, 130 stopped."""
     if arguments is None and not sys.warnoptions:
-        warnings.simplefilter("ignore")  # of a command's libraries; whoever calls from Python keeps them
+        hush()
     try:
         args = _parser().parse_args(arguments)
     except SystemExit as stop:

@@ -34,6 +34,13 @@ def add_data(parser: argparse.ArgumentParser, text: str = "a CSV file (also .gz,
     group.add_argument("--series", metavar="COL", help="column that names the series of a long table")
     group.add_argument("--past", type=names, default=(), metavar="COLS", help="covariates known up to the origin")
     group.add_argument("--future", type=names, default=(), metavar="COLS", help="covariates known ahead")
+    text = "columns among these that hold categories (text that repeats is taken as such)"
+    group.add_argument("--categorical", type=names, default=(), metavar="COLS", help=text)
+    text = "add public holidays of a country or part of it (US, US-CA), known ahead"
+    group.add_argument("--holidays", metavar="REGION", help=text)
+    group.add_argument(
+        "--exchange", metavar="CODE", help="rows are sessions of an exchange (XNYS), and so are forecasts"
+    )
 
 
 def add_window(parser: argparse.ArgumentParser) -> None:
@@ -111,7 +118,16 @@ def schema_of(args: argparse.Namespace) -> Schema:
     """The roles that were asked for."""
     from forecast.data.schema import Schema
 
-    return Schema(args.time, args.target, args.series, args.past, args.future)
+    return Schema(
+        time=args.time,
+        targets=args.target,
+        series=args.series,
+        past=args.past,
+        future=args.future,
+        categorical=args.categorical,
+        holidays=args.holidays,
+        exchange=args.exchange,
+    )
 
 
 def split_of(args: argparse.Namespace) -> Split:
@@ -143,8 +159,8 @@ def require_alone(args: argparse.Namespace) -> None:
     """Refuse flags beside a settings file that would say again, or otherwise, what stands in it."""
     usual = {"epochs": EPOCHS, "max_seconds": SECONDS, "seed": 0, "device": "auto", "stride": 1, "baseline": "naive"}
     usual |= {"devices": 1, "num_nodes": 1, "strategy": STRATEGIES[0], "precision": PRECISIONS[0]}
-    of_table = ("target", "time", "series", "past", "future", "context", "horizon", "season", "since", "test_rows")
-    of_table += ("intervals",)
+    of_table = ("target", "time", "series", "past", "future", "categorical", "holidays", "exchange", "context")
+    of_table += ("horizon", "season", "since", "test_rows", "intervals")
     for name in (*of_table, *usual):
         value = getattr(args, name, None)
         if value not in (None, (), usual.get(name)):

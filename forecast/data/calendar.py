@@ -12,6 +12,9 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from forecast.data.almanac import sessions_after, sessions_between
+from forecast.errors import SettingsError
+
 DAY = np.timedelta64(1, "D")
 Kind = Literal["step", "business", "months", "unknown"]
 Anchor = Literal["start", "end", "business start", "business end", "day"]
@@ -33,6 +36,7 @@ class Calendar:
         step: microseconds for "step", business days for "business", months for "months".
         anchor: which day of the month, for "months"; "day" is that of the row before, or the month's last.
         regular: share of the neighbouring rows that are exactly one step apart.
+        exchange: whose sessions are the business days (`exchange_calendars`); None takes Monday to Friday.
 
     Example:
         >>> import numpy as np
@@ -45,6 +49,7 @@ class Calendar:
     step: int
     anchor: Anchor = "start"
     regular: float = 1.0
+    exchange: str | None = None
 
     def after(self, last: np.ndarray, steps: int) -> np.ndarray:
         """Timestamps of the next rows.
@@ -60,6 +65,9 @@ class Calendar:
         last = np.asarray(last, dtype="datetime64[us]")[:, None]
         if self.kind == "business":
             day = last.astype("datetime64[D]")
+            if self.exchange is not None:
+                days = sessions_after(self.exchange, day[:, 0], steps * self.step)[:, ahead * self.step - 1]
+                return days.astype("datetime64[us]") + (last - day)
             return np.busday_offset(day, ahead * self.step, roll="backward").astype("datetime64[us]") + (last - day)
         if self.kind == "months":
             return self._after_months(last, ahead)
@@ -94,19 +102,23 @@ class Calendar:
     def __str__(self) -> str:
         words = {
             "step": f"one row every {_duration(self.step)}",
-            "business": "business days (no weekends in the data)",
+            "business": f"sessions of {self.exchange}" if self.exchange else "business days (no weekends in the data)",
             "months": f"one row every {f'{self.step} months' if self.step > 1 else 'month'}, {ANCHORS[self.anchor]}",
             "unknown": "unknown (no series has two rows)",
         }[self.kind]
         return words if self.regular == 1.0 else f"{words}; {1 - self.regular:.2%} of the steps are longer or shorter"
 
 
-def infer(times: np.ndarray, offsets: np.ndarray) -> Calendar:
+def infer(times: np.ndarray, offsets: np.ndarray, exchange: str | None = None) -> Calendar:
     """Infer the calendar from the distances between neighbouring rows of each series.
 
     Args:
         times: datetime64 [row], increasing within each series.
         offsets: int64 [series + 1], first row of each series.
+        exchange: whose sessions the rows are; None: of none.
+
+    Raises:
+        SettingsError: rows of an exchange that are not a day apart, as its sessions are.
 
     Example:
         >>> days = np.arange("2024-01-01", "2024-01-20", dtype="datetime64[D]")
@@ -122,6 +134,8 @@ def infer(times: np.ndarray, offsets: np.ndarray) -> Calendar:
     within = np.ones(max(len(times) - 1, 0), dtype=bool)
     within[offsets[1:-1][(offsets[1:-1] > 0) & (offsets[1:-1] < len(times))] - 1] = False
     gaps = np.diff(times)[within].astype(np.int64)
+    if exchange is not None:
+        return _of_exchange(times, within, gaps, exchange)
     if not len(gaps):
         return Calendar("unknown", int(DAY / np.timedelta64(1, "us")))
     distances, counts = np.unique(gaps, return_counts=True)
@@ -135,6 +149,14 @@ def infer(times: np.ndarray, offsets: np.ndarray) -> Calendar:
         steps = np.busday_count(days[:-1][within], days[1:][within])
         return Calendar("business", 1, regular=float((steps == 1).mean()))
     return Calendar("step", usual, regular=share)
+
+
+def _of_exchange(times: np.ndarray, within: np.ndarray, gaps: np.ndarray, exchange: str) -> Calendar:
+    usual = pd.Timedelta(int(np.median(gaps)), unit="us") if len(gaps) else pd.Timedelta(1, unit="D")
+    if not pd.Timedelta(20, unit="h") <= usual < pd.Timedelta(7, unit="D"):  # a day of 25 hours in UTC, a long weekend
+        raise SettingsError(f"exchange={exchange!r}: sessions are days, and the rows are {usual} apart; leave it out")
+    steps = sessions_between(exchange, times.astype("datetime64[D]"))[within]
+    return Calendar("business", 1, regular=float((steps == 1).mean()) if len(steps) else 1.0, exchange=exchange)
 
 
 def _weekdays_only(times: np.ndarray) -> bool:

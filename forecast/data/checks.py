@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from forecast.data.codes import encode
 from forecast.data.files import MISSING
 from forecast.data.rows import Rows, day
 from forecast.data.tables import Table
@@ -67,6 +68,23 @@ def numbers(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     return values, np.flatnonzero(np.isnan(values) & ~missing)
 
 
+def read_columns(
+    table: Table, names: tuple[str, ...], role: str, found: Findings, known: dict[str, tuple[str, ...]]
+) -> np.ndarray:
+    """Columns as float64 [row, column], categorical ones as codes; what cannot be read becomes problems that quote it.
+
+    Args:
+        known: names of the categories of each categorical column so far; those that are met are added.
+    """
+    result = np.empty((len(table.frame), len(names)))
+    for place, name in enumerate(names):
+        if name in known:
+            result[:, place], known[name] = encode(table.frame[name], known[name])
+        else:
+            result[:, [place]] = read_numbers(table, (name,), role, found)
+    return result
+
+
 def read_numbers(table: Table, names: tuple[str, ...], role: str, found: Findings) -> np.ndarray:
     """Columns as float64 [row, column]; text and infinite values become problems that quote them."""
     result = np.empty((len(table.frame), len(names)))
@@ -76,7 +94,9 @@ def read_numbers(table: Table, names: tuple[str, ...], role: str, found: Finding
         if len(bad):
             rows = len(values)
             share = "holds text" if len(bad) == rows else f"{len(bad):,} of {rows:,} cells are not numbers"
-            remedy = NUMBER_REMEDY if len(bad) < rows else f"a {role} column must be numeric"
+            remedy = (
+                NUMBER_REMEDY if len(bad) < rows else f"a {role} column must be numeric, or be named as categorical"
+            )
             found.problems.append(f"{role} column {name!r}: {share}: {table.quote(name, bad)}; {remedy}")
         endless = np.flatnonzero(np.isinf(values))
         if len(endless):

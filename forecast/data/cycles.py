@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from forecast.data.panel import Panel
@@ -50,3 +52,17 @@ def cyclic(times: np.ndarray, cycles: tuple[str, ...]) -> np.ndarray:
         if angles
         else np.zeros((len(times), 0))
     )
+
+
+def clock(time: int, cycles: tuple[str, ...]) -> list[float]:
+    """Sine and cosine of the place of one time in each cycle: `cyclic` without arrays.
+
+    Example:
+        >>> [round(wave, 6) for wave in clock(6 * 3_600_000_000, ("day",))]
+        [1.0, 0.0]
+    """
+    waves = []
+    for name in cycles:
+        angle = 2 * math.pi * (time % PERIODS[name]) / PERIODS[name]
+        waves += [math.sin(angle), math.cos(angle)]
+    return waves

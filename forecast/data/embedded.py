@@ -10,7 +10,7 @@ import importlib.util
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +160,7 @@ def _join(card: Card, schema: Schema) -> pd.DataFrame:
         raise SettingsError(
             f"data set {card.name!r} has one file per series: name the column of their ids in the schema"
         )
-    roles = Schema(schema.time, schema.targets, None, schema.past, schema.future, schema.static, schema.day_first)
+    roles = replace(schema, series=None)
     parts = [
         open_table(_in_package(card, path), roles).frame.assign(**{schema.series: key})
         for key, path in card.resources.items()

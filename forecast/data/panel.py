@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from forecast.data.ahead import extend
+from forecast.data.almanac import computed
 from forecast.data.calendar import Calendar, infer
+from forecast.data.codes import coded
 from forecast.data.schema import Layout, Schema
 from forecast.errors import DataError, SettingsError, did_you_mean
 
@@ -88,7 +90,7 @@ class Panel:
         """Make a panel of arrays that are already sorted by series and time.
 
         Args:
-            values: [row, channel]; NaN where missing.
+            values: [row, channel]; NaN where missing. Channels that are computed from the dates may be left out.
             times: datetime64 [row].
             lengths: rows of each series; None for one series.
             series: names; numbered when None.
@@ -104,11 +106,15 @@ class Panel:
         schema = schema or Schema(targets=tuple(f"y{i}" for i in range(values.shape[1])))
         if offsets[-1] != len(values) or len(times) != len(values) or len(names) != len(lengths):
             raise SettingsError(f"{len(values)} rows, {len(times)} times and lengths that add up to {offsets[-1]}")
+        static = np.zeros((len(names), 0)) if static is None else np.asarray(static, dtype=np.float64)
+        if values.shape[1] == len(schema.given) and schema.computed:
+            values = np.concatenate([values, computed(np.asarray(times), schema)], axis=1)
+        values, static, schema = coded(values, static, schema)
         observed = np.isfinite(values)
         times = np.asarray(times).astype("datetime64[us]")
-        static = np.zeros((len(names), 0)) if static is None else np.asarray(static, dtype=np.float64)
         filled = carry_forward(values, observed, offsets)
-        return cls(filled, observed, offsets, times, names, schema, static, infer(times, offsets), tuple(report))
+        calendar = infer(times, offsets, schema.exchange)
+        return cls(filled, observed, offsets, times, names, schema, static, calendar, tuple(report))
 
     @property
     def layout(self) -> Layout:
@@ -117,6 +123,11 @@ class Panel:
     @property
     def targets(self) -> tuple[str, ...]:
         return self.schema.targets
+
+    @property
+    def categories(self) -> Mapping[str, tuple[str, ...]]:
+        """Names of the codes 0 .. K - 1 of each categorical column."""
+        return self.schema.known_categories
 
     @property
     def lengths(self) -> np.ndarray:
@@ -224,22 +235,19 @@ class Panel:
         return np.maximum(last[self.offsets[1:]] + 1 - self.offsets[:-1], 0)
 
     def ahead(self, steps: int) -> Panel:
-        """The panel with rows behind the last observed target of each series until there are `steps` of them.
+        """The panel with rows behind the last observed target of each series, until there are `steps` of them.
 
-        Rows that are already there stay, with what is known ahead. New ones are dated by the calendar, and every cell
-        of theirs is unobserved. Series keep their index; one without any observed target is left as it is. The panel
-        itself is returned when nothing is missing.
+        Rows that are already there stay, with what is known ahead. New ones are dated by the calendar and hold nothing
+        observed but the columns that are computed from the dates. Series keep their index; one without any observed
+        target is left as it is. The panel itself is returned when nothing is missing.
         """
         more = extend(self.times, self.offsets, self.ends(), steps, self.calendar)
         if more is None:
             return self
-        return replace(
-            self,
-            values=self.values[more.origin],
-            observed=self.observed[more.origin] & ~more.new[:, None],
-            offsets=more.offsets,
-            times=more.times,
-        )
+        values, observed = self.values[more.origin], self.observed[more.origin] & ~more.new[:, None]
+        known = slice(values.shape[1] - len(self.schema.computed), None)
+        values[more.new, known], observed[more.new, known] = computed(more.times[more.new], self.schema), True
+        return replace(self, values=values, observed=observed, offsets=more.offsets, times=more.times)
 
     def end_origins(self) -> Origins:
         """One origin per series that has rows: its last observed row."""
@@ -249,6 +257,10 @@ class Panel:
 
     def require_channels(self, schema: Schema) -> None:
         """Raise unless this panel has the channels of the one a model was fitted on, in the same roles."""
+        if set(self.schema.categorical) != set(schema.categorical):
+            known, found = list(schema.categorical), list(self.schema.categorical)
+            problem = f"the model was fitted with the categorical columns {known}, those of the data are {found}"
+            raise DataError("panel", [f"{problem}; read the data with the schema of the model"])
         if self.schema.channels != schema.channels or self.layout != schema.layout:
             raise DataError(
                 "panel", [f"the model was fitted on {list(schema.channels)}, the data has {list(self.schema.channels)}"]

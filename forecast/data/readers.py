@@ -14,6 +14,7 @@ import pandas as pd
 
 from forecast.data import checks, files, roles, tables, timestamps
 from forecast.data.checks import Findings
+from forecast.data.leaks import leaks
 from forecast.data.panel import Panel
 from forecast.data.rows import Rows, arrange, describe_gaps, gaps
 from forecast.data.schema import Schema
@@ -103,7 +104,7 @@ def open_table(path: str | Path, schema: Schema, whole: bool = False) -> Table:
     outline = files.sniff(path)
     time = schema.time if schema.time is not None else roles.find_time(outline.sample, schema)
     time = time if time in outline.header else None
-    texts = [schema.series] if schema.series in outline.header else []
+    texts = [name for name in (schema.series, *schema.categorical) if name in outline.header]
     named = {name for names in schema.roles().values() for name in names} | {time}
     if whole or not schema.targets or not named - {None} <= set(outline.header):
         return tables.read(outline, outline.header, texts, time)
@@ -132,10 +133,12 @@ def analyse(table: Table, schema: Schema) -> Analysis:
     schema = roles.resolve(table, schema, found)
     rows, day_first = _rows(table, schema, found)
     schema = replace(schema, day_first=day_first)
-    values = checks.read_numbers(table, schema.targets, "target", found)
-    past = checks.read_numbers(table, schema.past, "past", found)
-    future = checks.read_numbers(table, schema.future, "future", found)
-    static = checks.read_numbers(table, schema.static, "static", found)
+    known = schema.known_categories  # filled in on the way
+    values = checks.read_columns(table, schema.targets, "target", found, known)
+    past = checks.read_columns(table, schema.past, "past", found, known)
+    future = checks.read_columns(table, schema.future, "future", found, known)
+    static = checks.read_columns(table, schema.static, "static", found, known)
+    schema = replace(schema, categories=tuple(known[name] for name in schema.categorical))
     values = np.concatenate([values, past, future], axis=1) if past.size or future.size else values
     if rows is not None:
         checks.check_doubled(
@@ -144,7 +147,8 @@ def analyse(table: Table, schema: Schema) -> Analysis:
         values = rows.take(values)
         finite = np.where(np.isinf(values), np.nan, values)
         checks.check_targets(finite[:, : len(schema.targets)], schema.targets, rows, found)
-        checks.note_missing(values, schema.channels, len(schema.targets), found)
+        checks.note_missing(values, schema.given, len(schema.targets), found)
+        found.notes[:0] = leaks(finite, rows.offsets, schema)
         static = checks.static_values(rows.take(static), schema.static, rows, found)
     return Analysis(table, schema, rows, values, static, tuple(found.problems), tuple(found.notes))
 

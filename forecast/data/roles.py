@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from forecast.data import checks, timestamps
+from forecast.data import checks, codes, timestamps
 from forecast.data.checks import Findings
 from forecast.data.files import SAMPLE
 from forecast.data.rows import Rows
@@ -40,8 +40,43 @@ def resolve(table: Table, schema: Schema, found: Findings) -> Schema:
         for role in ("targets", "past", "future", "static")
     }
     series = schema.series if schema.series not in unknown else None
-    known = Schema(time, kept["targets"], series, kept["past"], kept["future"], kept["static"], schema.day_first)
+    known = replace(
+        _categorical(schema, kept, found),
+        time=time,
+        targets=kept["targets"],
+        series=series,
+        past=kept["past"],
+        future=kept["future"],
+        static=kept["static"],
+    )
+    known = with_text(table, known, found)
     return known if schema.targets else replace(known, targets=_all_numeric(table, known, found))
+
+
+def _categorical(schema: Schema, kept: dict[str, tuple[str, ...]], found: Findings) -> Schema:
+    """The schema with those categorical columns only that play a part."""
+    used = {name for names in kept.values() for name in names}
+    wanted = {name for names in schema.roles().values() for name in names}
+    for name in schema.categorical:
+        if name not in wanted:
+            found.problems.append(
+                f"categorical column {name!r} plays no part; name it as a target, or as past, future or static too"
+            )
+    place = [i for i, name in enumerate(schema.categorical) if name in used]
+    names = tuple(schema.categorical[i] for i in place)
+    known = tuple(schema.categories[i] for i in place) if schema.categories else ()
+    return replace(schema, categorical=names, categories=known)
+
+
+def with_text(table: Table, schema: Schema, found: Findings) -> Schema:
+    """The schema with covariates that hold nothing but repeated text taken as categorical, which is reported."""
+    for role in ("past", "future", "static"):
+        for name in getattr(schema, role):
+            if name not in schema.categorical and (count := codes.repeated_text(table.frame[name])):
+                found.notes.append(f"{role} column {name!r} holds text: taken as categorical ({count} categories)")
+                known = (*schema.categories, ()) if schema.categories else ()
+                schema = replace(schema, categorical=(*schema.categorical, name), categories=known)
+    return schema
 
 
 def _no_time(table: Table, schema: Schema) -> str:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from forecast.data.almanac import sessions_between
 from forecast.data.calendar import Calendar
 
 
@@ -136,6 +137,8 @@ def _distance(times: np.ndarray, calendar: Calendar) -> np.ndarray:
     """Distance between neighbouring rows, in the unit of the calendar's step."""
     if calendar.kind == "business":
         days = times.astype("datetime64[D]")
+        if calendar.exchange is not None:
+            return sessions_between(calendar.exchange, days)
         return np.busday_count(days[:-1], days[1:])
     if calendar.kind == "months":
         return np.diff(times.astype("datetime64[M]").astype(np.int64))
@@ -144,7 +147,7 @@ def _distance(times: np.ndarray, calendar: Calendar) -> np.ndarray:
 
 def describe_gaps(found: Gaps, rows: Rows, calendar: Calendar) -> str:
     """One sentence about gaps."""
-    what = "weekdays (holidays?)" if calendar.kind == "business" else "stamps"
+    what = "weekdays (holidays?)" if calendar.kind == "business" and calendar.exchange is None else "stamps"
     where = f" of series {rows.series[found.series]!r}" if len(rows.series) > 1 else ""
     if found.missing == 1:
         what = what.replace("days", "day").replace("stamps", "stamp").replace("holidays?", "holiday?")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 
+from forecast.data.categories import learned
 from forecast.data.panel import Panel, carry_forward
 from forecast.data.transforms import OFFSETS, TRANSFORMS, Outward, Transform, Warp, best_power
 from forecast.errors import DataError, SettingsError, did_you_mean
@@ -57,6 +59,7 @@ class Scale:
             transform. `center` and `spread` of targets are in transformed units.
         offset: of the transform.
         units: of the scaled targets.
+        categories: names of the categorical columns met in training; their codes are neither centred nor scaled.
 
     Example:
         >>> panel = Panel.from_arrays(1e6 + 1e-3 * np.array([-1.0, 1.0]), np.array(["2024-01", "2024-02"], "M8[M]"))
@@ -72,6 +75,7 @@ class Scale:
     power: np.ndarray | None = None
     offset: float = 0.0
     units: Units = "level"
+    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def fit(
@@ -99,16 +103,20 @@ class Scale:
         known = counts[:, : panel.layout.targets].min(axis=1, initial=np.iinfo(np.int64).max) > 1
         names = tuple(name for name, keep in zip(panel.series, known, strict=True) if keep)
         static = panel.static[known] if known.any() else panel.static
-        static_spread = static.std(axis=0)
+        static_center, static_spread = static.mean(axis=0), static.std(axis=0)
+        static_spread = np.where(static_spread > 0, static_spread, 1.0)
+        named = np.isin(panel.schema.static, panel.schema.categorical)
+        static_center[named], static_spread[named] = 0.0, 1.0
         return cls(
             names,
             center[known],
             spread[known],
-            static.mean(axis=0),
-            np.where(static_spread > 0, static_spread, 1.0),
+            static_center,
+            static_spread,
             None if power is None else power[known],
             offset,
             measure.units,
+            learned(panel, steps) if panel.schema.categorical else {},
         )
 
     def of(self, panel: Panel, context: int) -> Scale:
@@ -283,4 +291,6 @@ def _moments(panel: Panel, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray, n
         still = width <= 1e-12 * np.maximum(np.abs(mean), 1e-300)
         center[filled, channel], counts[filled, channel] = mean, count
         spread[filled, channel] = np.where(still, 1.0, width)
+    named = np.isin(panel.schema.channels[: shape[1]], panel.schema.categorical)
+    center[:, named], spread[:, named] = 0.0, 1.0
     return center, spread, counts

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from forecast.errors import SettingsError
 
+HOLIDAY = "holiday"
+
 
 class Layout(NamedTuple):
     """How many channels of each role a panel has; channels are ordered target, past, future."""
@@ -38,6 +40,12 @@ class Schema:
         static: columns with one value per series.
         day_first: how to read dates such as 03/04/2024; None leaves it to the reader, which decides by the values and
             keeps the decision here, so that a model reads later rows as it read those it was fitted on.
+        categorical: columns among the targets and covariates that hold categories, as text or numbers.
+        categories: names of the categories of each of them, in the order of their codes; a reader fills them in, and
+            keeps those it is given in front, so that a model reads later rows with the codes it was fitted on.
+        holidays: a country, or a country and its part, of the package `holidays` ("US", "US-CA"): adds a known-ahead
+            column "holiday" of 0 and 1, computed from the dates, for rows that do not exist yet too.
+        exchange: an exchange of the package `exchange_calendars` ("XNYS"), whose sessions are the calendar.
 
     Raises:
         SettingsError: a column has two roles.
@@ -58,9 +66,13 @@ class Schema:
     future: tuple[str, ...] = ()
     static: tuple[str, ...] = ()
     day_first: bool | None = None
+    categorical: tuple[str, ...] = ()
+    categories: tuple[tuple[str, ...], ...] = ()
+    holidays: str | None = None
+    exchange: str | None = None
 
     def __post_init__(self) -> None:
-        for role in ("targets", "past", "future", "static"):
+        for role in ("targets", "past", "future", "static", "categorical"):
             object.__setattr__(self, role, _names(getattr(self, role), role))
         part: dict[str, str] = {}
         for role, names in self.roles().items():
@@ -70,6 +82,14 @@ class Schema:
                 if name in part:
                     raise SettingsError(f"column {name!r} is both {part[name]} and {role}; a column plays one part")
                 part[name] = role
+        object.__setattr__(self, "categories", tuple(tuple(names) for names in self.categories))
+        if self.categories and len(self.categories) != len(self.categorical):
+            raise SettingsError(
+                f"categories of {len(self.categories)} columns for {len(self.categorical)} categorical ones; "
+                "leave them out, and the reader finds them"
+            )
+        if set(self.computed) & set(part):
+            raise SettingsError(f"column {HOLIDAY!r}: holidays={self.holidays!r} computes it; leave out one of the two")
 
     def roles(self) -> dict[str, tuple[str, ...]]:
         """The columns of each role, in the order of the channels."""
@@ -79,12 +99,27 @@ class Schema:
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """Names of the value channels: targets, then past, then future covariates."""
+        """Names of the value channels: targets, then past, then future covariates, computed ones last."""
+        return (*self.given, *self.computed)
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The channels that a table has to bring."""
         return (*self.targets, *self.past, *self.future)
 
     @property
+    def computed(self) -> tuple[str, ...]:
+        """Known-ahead channels that are computed from the dates."""
+        return () if self.holidays is None else (HOLIDAY,)
+
+    @property
+    def known_categories(self) -> dict[str, tuple[str, ...]]:
+        """Names of the categories of each categorical column; none where no reader has found them yet."""
+        return dict(zip(self.categorical, self.categories or ((),) * len(self.categorical), strict=True))
+
+    @property
     def layout(self) -> Layout:
-        return Layout(len(self.targets), len(self.past), len(self.future), len(self.static))
+        return Layout(len(self.targets), len(self.past), len(self.future) + len(self.computed), len(self.static))
 
 
 def _names(value: Iterable[str] | str | None, role: str) -> tuple[str, ...]:

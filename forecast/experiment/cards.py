@@ -20,7 +20,7 @@ def with_card(data: str, asked: Schema) -> Schema:
     card = known.schema
     named = {name for names in asked.roles().values() for name in names}
     kept = {role: tuple(n for n in getattr(card, role) if n not in named) for role in ("past", "future", "static")}
-    return Schema(
+    roles = Schema(
         time=asked.time or card.time,
         targets=asked.targets or card.targets,
         series=asked.series or card.series,
@@ -28,6 +28,12 @@ def with_card(data: str, asked: Schema) -> Schema:
         future=asked.future or kept["future"],
         static=asked.static or kept["static"],
         day_first=asked.day_first,
+        holidays=asked.holidays or card.holidays,
+        exchange=asked.exchange or card.exchange,
+    )
+    played = {*roles.given, *roles.static, *asked.categorical}
+    return replace(
+        roles, categorical=tuple(n for n in dict.fromkeys((*asked.categorical, *card.categorical)) if n in played)
     )
 
 

@@ -139,6 +139,7 @@ class RecurrentSettings:
     burn_in: int | None = None
     time_constant: float | None = None
     calendar: bool | None = None
+    gaps: bool = False
     context: int | None = None
     learning_rate: float | None = None
     clip: float | None = None
@@ -183,6 +184,7 @@ class RecurrentSettings:
             self.time_constant,
             self.calendar,
             self.transform,
+            gaps=self.gaps,
             decoder=self._decoder(),
         )
 

@@ -106,7 +106,7 @@ class Experiment:
         """The settings file that makes this experiment again."""
         table = {
             "data": self.data,
-            "schema": asdict(self.schema),
+            "schema": asdict(replace(self.schema, categories=())),
             "window": asdict(self.window),
             "split": asdict(self.split),
             "training": asdict(self.training),

@@ -33,7 +33,7 @@ from forecast.nets.heads import HEADS
 from forecast.nets.network import Network, Sizes
 from forecast.training.fit import Training
 from forecast.windows.feeds import Feed, Streamed, Windowed
-from forecast.windows.gather import with_cycles
+from forecast.windows.inputs import input_sizes, with_added
 from forecast.windows.window import Window
 
 FORMAT = 3
@@ -145,7 +145,7 @@ def _described(model: Saved) -> tuple[dict[str, Any], dict[str, Tensor]]:
         if model.weights is None or model.scale is None:
             raise NotFittedError("fit the model before saving it")
         config = {"kind": "linear", "validation": model.validation, "penalty": model.penalty}
-        config |= {"series": model.scale.series, "measure": asdict(Measure())}
+        config |= {"series": model.scale.series, "measure": asdict(Measure()), "categories": model.scale.categories}
         return config, _scale_numbers(model.scale) | {"weights": torch.from_numpy(model.weights)}
     if isinstance(model, SeasonalNaive):
         return {"kind": "seasonal-naive", "season": model.fitted_season}, {}
@@ -169,8 +169,11 @@ def _describe_recurrent(model: Recurrent) -> tuple[dict[str, Any], dict[str, Ten
         "feed": {"kind": type(model.feed).__name__.lower(), **asdict(model.feed)},
         "calendar": model.calendar,
         "cycles": list(model.cycles),
+        "gaps": model.gaps,
+        "absent": list(model.absent),
         "series": model.scale.series,
         "measure": asdict(model.measure),
+        "categories": model.scale.categories,
     }
     weights = {f"network.{name}": value.detach().cpu() for name, value in model.network.state_dict().items()}
     noise = {} if model.noise is None else {"noise": torch.from_numpy(model.noise)}
@@ -228,10 +231,15 @@ def _build_recurrent(
         feed=_feed(dict(config["feed"])),
         training=Training(**config["training"]),
         calendar=config["calendar"],
+        gaps=config.get("gaps", False),
     )
-    layout = with_cycles(schema.layout, cycles, knows_ahead(settings["decoder"]))
-    sizes = Sizes(window.context, window.horizon, *layout)
-    if asdict(sizes) != config["sizes"]:
+    absent = tuple(str(name) for name in config.get("absent", ()))
+    if not set(absent) <= set(schema.channels):
+        raise ValueError(f"gaps of {absent}, columns are {schema.channels}")
+    ahead = knows_ahead(settings["decoder"])
+    columns = input_sizes(schema, scale.categories, cycles, absent, ahead)
+    sizes = Sizes(window.context, window.horizon, *with_added(schema.layout, cycles, absent, ahead), columns)
+    if asdict(sizes) != config["sizes"] | {"categories": tuple(config["sizes"].get("categories", ()))}:
         raise ValueError(f"sizes {config['sizes']}, window and columns say {asdict(sizes)}")
     with torch.random.fork_rng(devices=[]):
         network = Network(model.architecture, sizes, model.head)
@@ -239,8 +247,9 @@ def _build_recurrent(
     network.load_state_dict({name[len(prefix) :]: v for name, v in numbers.items() if name.startswith(prefix)})
     model.network, model.scale, model.schema, model.cycles = network, scale, schema, cycles
     if needs_noise(model.head, model.measure):
-        _require_shape("noise", numbers["noise"], (window.horizon, layout.targets))
+        _require_shape("noise", numbers["noise"], (window.horizon, schema.layout.targets))
         model.noise = numbers["noise"].numpy()
+    model.absent = absent
     return model
 
 
@@ -267,8 +276,12 @@ def _scale(config: dict[str, Any], numbers: dict[str, Tensor], schema: Schema) -
         shapes["power"] = (len(series), layout.targets)
     for name, shape in shapes.items():
         _require_shape(f"scale.{name}", numbers[f"scale.{name}"], shape)
+    met = {str(name): tuple(map(str, names)) for name, names in config.get("categories", {}).items()}
+    if set(met) != set(schema.categorical):
+        raise ValueError(f"categories of {sorted(met)}, the categorical columns are {list(schema.categorical)}")
     arrays = {name: numbers[f"scale.{name}"].numpy() for name in shapes}
-    return Scale(series, **arrays, offset=OFFSETS.get(measure.transform, 0.0), units=measure.units)
+    offset = OFFSETS.get(measure.transform, 0.0)
+    return Scale(series, **arrays, offset=offset, units=measure.units, categories=met)
 
 
 def _require_shape(name: str, value: Tensor, shape: tuple[int, ...]) -> None:

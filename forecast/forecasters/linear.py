@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from forecast.data.categories import require_numbers
 from forecast.data.forecast import Forecast
 from forecast.data.panel import Origins, Panel
 from forecast.data.scale import Scale
@@ -62,6 +63,7 @@ class Linear:
 
     def fit(self, panel: Panel) -> Self:
         """Choose the penalty on the validation span, then solve on every window."""
+        require_numbers(panel.schema, type(self).__name__)
         parts = split(panel, self.window, self.validation)
         scale = Scale.fit(panel)
         rows = scaled_rows(panel, scale.of(panel, self.window.context), torch.float64)

@@ -9,6 +9,7 @@ from typing import Self
 
 import numpy as np
 
+from forecast.data.categories import require_numbers
 from forecast.data.forecast import Forecast
 from forecast.data.panel import Origins, Panel
 from forecast.data.season import season_of
@@ -87,6 +88,7 @@ class Drift:
 
     def fit(self, panel: Panel) -> Self:
         """Nothing to learn."""
+        require_numbers(panel.schema, type(self).__name__)
         return self
 
     def predict(self, panel: Panel, origins: Origins | None = None) -> Forecast:
@@ -111,6 +113,7 @@ class Mean:
 
     def fit(self, panel: Panel) -> Self:
         """Nothing to learn."""
+        require_numbers(panel.schema, type(self).__name__)
         return self
 
     def predict(self, panel: Panel, origins: Origins | None = None) -> Forecast:

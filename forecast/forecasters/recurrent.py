@@ -15,7 +15,7 @@ from forecast.data.scale import Scale
 from forecast.data.schema import Schema
 from forecast.errors import NotFittedError
 from forecast.forecasters.live.forecaster import Live
-from forecast.forecasters.saying import as_forecast, measure_of, needs_noise, said, scaling_of
+from forecast.forecasters.saying import as_forecast, for_targets, measure_of, needs_noise, said, scaling_of
 from forecast.nets.cells import CellFactory
 from forecast.nets.decoders import Decoder, Direct, Recursive, knows_ahead, require_horizon
 from forecast.nets.heads import Head, Point
@@ -30,7 +30,7 @@ from forecast.training.onepass import forecast_once, rest_of
 from forecast.training.rest import Rest
 from forecast.training.running import recursive, run_from_windows
 from forecast.windows.feeds import Feed, Streamed, Windowed
-from forecast.windows.gather import newest, require_reach, scaled_rows
+from forecast.windows.gather import newest, reaching, require_reach, scaled_rows
 from forecast.windows.window import Window
 
 PREDICT_BATCH = 1024
@@ -73,6 +73,8 @@ class Recurrent:
             by the errors on the validation span, taken as normal.
         decoder: how the state at the origin becomes a forecast: `Direct()`, `Sequence()`, `Segments(length)` or
             `Recursive()` (`forecast.nets.decoders`).
+        gaps: add to the inputs, for channels with missing cells in training, which are there and how many rows ago the
+            last one was.
 
     Attributes:
         history: losses of the last fit, None before.
@@ -97,15 +99,17 @@ class Recurrent:
         calendar: bool | None = None,
         transform: str = "none",
         decoder: Decoder = Direct(),  # noqa: B008 - a frozen value
+        gaps: bool = False,
     ) -> None:
         self.window, self.head, self.feed, self.training, self.calendar = window, head, feed, training, calendar
-        self.transform, self.measure = transform, measure_of(transform, head)
+        self.transform, self.measure, self.gaps = transform, measure_of(transform, head), gaps
         scaling = scaling_of(transform, head, scaling, isinstance(feed, Streamed) or isinstance(decoder, Recursive))
         self.architecture = Architecture(
             cell, hidden_size, layers, dropout, scaling, skip, channels, time_constant, decoder
         )
         self.cycles: tuple[str, ...] = ()
         self.noise: np.ndarray | None = None
+        self.absent: tuple[str, ...] = ()
         self.network: Network | None = None
         self.scale: Scale | None = None
         self.schema: Schema | None = None
@@ -139,7 +143,7 @@ class Recurrent:
         Raises:
             TrainingError: no windows, or a loss that is not finite.
         """
-        training = self.training
+        training, self.head = self.training, for_targets(self.head, panel)
         data = DataModule(
             panel,
             self.window,
@@ -149,6 +153,7 @@ class Recurrent:
             calendar=self.calendar,
             measure=self.measure,
             ahead=self.knows_ahead,
+            gaps=self.gaps,
         )
         # CUDA is not woken up for its random numbers: processes could not be forked then.
         with torch.random.fork_rng(devices=range(torch.cuda.device_count() if torch.cuda.is_initialized() else 0)):
@@ -157,10 +162,11 @@ class Recurrent:
             module = RecurrentModule(network, training.learning_rate, training.weight_decay, training.schedule)
             self.history = fit(module, data, training, progress=self.progress, watch=self.watch)
         self.network, self.scale, self.schema, self.cycles = network.float(), data.scale, panel.schema, data.cycles
+        self.absent = data.gaps
         self.rest = None
         if isinstance(self.feed, Streamed):
             scale = self.scale.of(panel, self.window.context)
-            rows = scaled_rows(panel, scale, cycles=self.cycles, ahead=self.knows_ahead)
+            rows = scaled_rows(panel, scale, cycles=self.cycles, ahead=self.knows_ahead, gaps=self.absent)
             self.rest = rest_of(network, rows.to(next(network.parameters()).device), panel)
         self.noise = None
         if needs_noise(self.head, self.measure):
@@ -193,6 +199,7 @@ class Recurrent:
         panel.require_channels(self.schema)
         origins = panel.end_origins() if origins is None else origins
         reach = max(steps, self.window.horizon)
+        panel = reaching(panel, reach)
         require_reach(panel, origins, self.window.context, reach)
         asked, scale = self._ask(panel, origins, reach)
         what = said(self.says, asked.parameters[:, :steps], asked.last, scale, origins.series, self.noise_along(steps))
@@ -208,7 +215,7 @@ class Recurrent:
         assert self.scale is not None
         scale = self.scale.of(panel, self.window.context)
         panel = self._reaching(panel, origins, steps)
-        rows = scaled_rows(panel, scale, cycles=self.cycles, ahead=self.knows_ahead)
+        rows = scaled_rows(panel, scale, cycles=self.cycles, ahead=self.knows_ahead, gaps=self.absent)
         rows = rows.to(next(self.network.parameters()).device)
         if isinstance(self.feed, Streamed):
             parameters = forecast_once(self.network, rows, panel, origins, self.rest, steps)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from forecast.data.categories import require_numbers
 from forecast.data.forecast import Forecast
 from forecast.data.panel import Origins, Panel
 from forecast.data.scale import Measure, Scale
@@ -14,7 +15,7 @@ from forecast.data.transforms import Transform, mean_of
 from forecast.distributions import Affine, Categories, Distribution, Mapped, QuantileTable, Samples
 from forecast.distributions.mapped import Continuous
 from forecast.errors import SettingsError, did_you_mean
-from forecast.nets.heads import Direction, Head, Point
+from forecast.nets.heads import Category, Direction, Head, Point
 from forecast.nets.scaling import Scaling
 
 RELATIVE: dict[str, Transform] = {"difference": "none", "log-return": "log"}
@@ -34,6 +35,22 @@ class Said(NamedTuple):
     values: np.ndarray
     levels: tuple[float, ...]
     distribution: Distribution | None
+
+
+def for_targets(head: Head, panel: Panel) -> Head:
+    """The head for the targets of a panel: one of a category has the labels of its target.
+
+    Raises:
+        SettingsError: the target holds categories and the head says numbers, or the other way around.
+    """
+    if isinstance(head, Category):
+        plain = [name for name in panel.targets if name not in panel.categories]
+        if plain or len(panel.targets) > 1:
+            named = plain[0] if plain else panel.targets[1]
+            raise SettingsError(f"a category head forecasts one target that holds categories; leave out {named!r}")
+        return Category(panel.categories[panel.targets[0]])
+    require_numbers(panel.schema, f"head {type(head).__name__}")
+    return head
 
 
 def measure_of(transform: str, head: Head) -> Measure:

@@ -17,12 +17,14 @@ from sklearn.neighbors import KNeighborsRegressor
 from sklearn.neural_network import MLPRegressor
 from torch import Tensor
 
+from forecast.data.categories import require_numbers
 from forecast.data.forecast import Forecast
 from forecast.data.panel import Origins, Panel
 from forecast.data.scale import Scale
 from forecast.data.schema import Schema
 from forecast.errors import NotFittedError, SettingsError, TrainingError, did_you_mean
-from forecast.windows.gather import Rows, gather, index_of, require_reach, scaled_rows
+from forecast.windows.gather import Rows, gather, index_of, reaching, require_reach, scaled_rows
+from forecast.windows.indicators import one_hot
 from forecast.windows.window import Window
 
 BATCH = 1024
@@ -73,9 +75,9 @@ class Tabular:
     """A scikit-learn regressor from the flattened context to the horizon.
 
     Inputs are the target's context less its last value (scaled by the training rows of its series), the context of
-    covariates, the known-ahead covariates of the horizon and the static ones; outputs are the steps of the horizon
-    less the same last value. One regressor serves every series and target. Windows with an unobserved target are
-    left out. When there are more windows than `windows`, evenly spaced ones are taken.
+    covariates, the known-ahead covariates of the horizon and the static ones (categories one-hot); outputs are the
+    steps of the horizon less the same last value. One regressor serves every series and target. Windows with an
+    unobserved target are left out. When there are more windows than `windows`, evenly spaced ones are taken.
 
     Args:
         window: context and horizon.
@@ -124,6 +126,7 @@ class Tabular:
 
     def fit(self, panel: Panel) -> Self:
         """Fit a fresh clone of the regressor."""
+        require_numbers(panel.schema, type(self).__name__)
         origins = self.window.origins(panel)
         if not len(origins):
             raise TrainingError(
@@ -131,7 +134,7 @@ class Tabular:
                 f"{self.window.length} rows, the longest series has {panel.lengths.max(initial=0)}"
             )
         scale = Scale.fit(panel)
-        rows = scaled_rows(panel, scale.of(panel, self.window.context))
+        rows = one_hot(scaled_rows(panel, scale.of(panel, self.window.context)), panel.schema, scale)
         x, y = self._training(rows, index_of(panel, origins[self._evenly(len(origins), panel.layout.targets)]))
         if not len(x):
             raise TrainingError(
@@ -154,9 +157,10 @@ class Tabular:
             raise NotFittedError("this Tabular has not been fitted; call fit first")
         panel.require_channels(self.schema)
         origins = panel.end_origins() if origins is None else origins
+        panel = reaching(panel, self.window.horizon)
         require_reach(panel, origins, self.window.context, self.window.horizon)
         scale = self.scale.of(panel, self.window.context)
-        rows = scaled_rows(panel, scale)
+        rows = one_hot(scaled_rows(panel, scale), panel.schema, scale)
         parts = torch.split(index_of(panel, origins), BATCH)
         values = np.concatenate([self._forecast(rows, part) for part in parts])
         return Forecast.at(panel, origins, scale.invert(values, origins.series))

@@ -30,6 +30,7 @@ from forecast.nets.decoders import (
     require_stream,
 )
 from forecast.nets.direct import DirectDecoder, Encoded, Form
+from forecast.nets.embedding import Columns
 from forecast.nets.heads import Head
 from forecast.nets.memory import Memory, Reading, Stand
 from forecast.nets.scaling import (
@@ -44,20 +45,9 @@ from forecast.nets.scaling import (
 )
 from forecast.nets.segments import SegmentDecoder, SegmentEmbedding
 from forecast.nets.sequence import SequenceDecoder
+from forecast.nets.sizes import Sizes
 
 Channels = Literal["independent", "joint"]
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """Shapes a network is built for: steps, and channels of each role."""
-
-    context: int
-    horizon: int
-    targets: int
-    past: int = 0
-    future: int = 0
-    static: int = 0
 
 
 @dataclass(frozen=True)
@@ -128,6 +118,10 @@ class Network(nn.Module):
         self.causal = architecture.scaling in CAUSAL
         self.time_constant = float(architecture.time_constant or sizes.context)
         require_readable(architecture.decoder, sizes.past, head.located, type(head).__name__)
+        self.columns = Columns(sizes.categories)
+        self.coded = any(sizes.categories[: sizes.targets])
+        if self.coded and sizes.targets > 1:
+            raise SettingsError(f"a target that holds categories has to be the only one; there are {sizes.targets}")
         self.steps = 1 if isinstance(architecture.decoder, Recursive) else sizes.horizon
         self.segments, inputs = None, self._inputs_of_a_row
         if isinstance(architecture.decoder, Segments):
@@ -138,18 +132,21 @@ class Network(nn.Module):
         self.cell = build_cell(architecture.cell, inputs, architecture.hidden_size, architecture.layers, between)
         self.dropout = nn.Dropout(architecture.dropout)
         self.decoder = self._decoder()
-        self.skip = nn.Linear(sizes.context, self.steps * head.width) if architecture.skip else None
+        straight = architecture.skip and not self.coded
+        self.skip = nn.Linear(sizes.context, self.steps * head.width) if straight else None
         self._start_still()
 
     @property
     def _inputs_of_a_row(self) -> int:
         sizes = self.sizes
-        return self.read_at_once * (2 if self.causal else 1) + sizes.past + sizes.future + sizes.static
+        own = self.columns.width(0, 1) if self.coded else self.read_at_once * (2 if self.causal else 1)
+        return own + self.columns.width(sizes.targets, sizes.past + sizes.future + sizes.static)
 
     def _decoder(self) -> DirectDecoder | SequenceDecoder | SegmentDecoder:
         """The decoder of the architecture; a recursive one says the next step directly."""
         chosen, sizes, size = self.architecture.decoder, self.sizes, self.architecture.hidden_size
-        shape = (self.cell.hidden_size, self.steps, sizes.future, self.fold, self.read_at_once, self.head.width)
+        known = self.columns.width(sizes.targets + sizes.past, sizes.future)
+        shape = (self.cell.hidden_size, self.steps, known, self.fold, self.read_at_once, self.head.width)
         form = Form(*shape, dropout=self.architecture.dropout)
         if isinstance(chosen, Sequence):
             return SequenceDecoder(form, self.architecture.cell, size, self.architecture.layers, chosen.attention)
@@ -263,7 +260,8 @@ class Network(nn.Module):
         Args:
             encoded: of `encode`, for decoders that look at more than the newest state.
         """
-        raw = self.decoder(self.dropout(stand.hidden), future[:, : self.steps], encoded)
+        known = self.columns(future[:, : self.steps], self.sizes.targets + self.sizes.past)
+        raw = self.decoder(self.dropout(stand.hidden), known, encoded)
         if self.skip is not None:
             direct = self.skip(stand.context)
             raw = raw + direct.unflatten(2, (self.steps, self.head.width)).transpose(1, 2)
@@ -282,10 +280,13 @@ class Network(nn.Module):
         """Inputs of the cell [lane, time, input]: a lane is an origin, or one target of it when independent."""
         beside = []
         if self.sizes.past + self.sizes.future:
-            beside.append(past[..., self.sizes.targets :])
+            beside.append(self.columns(past[..., self.sizes.targets :], self.sizes.targets))
         if self.sizes.static:
+            static = self.columns(static, self.sizes.targets + self.sizes.past + self.sizes.future)
             beside.append(static[:, None].expand(-1, targets.shape[1], -1))
         own = [targets] if steps is None else [targets, steps]
+        if self.coded:  # codes of the target begin at 0, those of columns at 1, behind "unknown"
+            own = [self.columns(past[..., :1] + 1)]
         if self.read_at_once < self.sizes.targets:
             own = [part.transpose(1, 2).reshape(-1, targets.shape[1], 1) for part in own]
             beside = [part.repeat_interleave(self.sizes.targets, dim=0) for part in beside]

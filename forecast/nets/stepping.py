@@ -195,9 +195,10 @@ class Answer:
 
     def __init__(self, network: Network) -> None:
         self.network, self.sizes = network, network.sizes
-        decoder, skip = network.decoder, network.skip
+        decoder, skip, sizes = network.decoder, network.skip, network.sizes
         self.fast = type(network.head) is Point and type(network.architecture.decoder) is Direct
         self.fast = self.fast and next(network.parameters()).dtype == torch.float32
+        self.fast = self.fast and not any(sizes.categories[sizes.targets + sizes.past :][: sizes.future])
         if not isinstance(decoder, DirectDecoder):
             return
         with torch.no_grad():

@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from forecast.data.absence import with_gaps
 from forecast.data.cycles import cycles_of
 from forecast.data.panel import Origins, Panel
 from forecast.data.readers import from_frame
@@ -21,7 +22,8 @@ from forecast.nets.network import Network, Sizes
 from forecast.training.placement import Ahead, fits, pinned
 from forecast.windows.batches import Batches, Draw
 from forecast.windows.feeds import Feed, Pace, Streamed, Windowed
-from forecast.windows.gather import Batch, Chunk, Rows, gather, gather_chunk, index_of, scaled_rows, with_cycles
+from forecast.windows.gather import Batch, Chunk, Rows, gather, gather_chunk, index_of, scaled_rows
+from forecast.windows.inputs import input_sizes, with_added
 from forecast.windows.loading import Share
 from forecast.windows.stream import Stream, Turn, cells_ahead
 from forecast.windows.window import Split, Window, split
@@ -56,6 +58,7 @@ class DataModule(pl.LightningDataModule):
         calendar: add the cycles of the calendar to the inputs; None: for streams.
         measure: transform and unit of the scaled targets; a head says which unit it needs (`Head.units`).
         ahead: give those cycles ahead of the origin too, for decoders that read them there.
+        gaps: add to the inputs where cells are missing, and for how long.
 
     Example:
         >>> import numpy as np
@@ -78,6 +81,7 @@ class DataModule(pl.LightningDataModule):
         calendar: bool | None = None,
         measure: Measure = Measure(),  # noqa: B008 - a frozen value
         ahead: bool = False,
+        gaps: bool = False,
     ) -> None:
         super().__init__()
         self.panel = data if isinstance(data, Panel) else from_frame(data, schema or Schema())
@@ -85,6 +89,7 @@ class DataModule(pl.LightningDataModule):
         self.calendar = isinstance(feed, Streamed) if calendar is None else calendar
         self.measure = measure
         self.ahead = ahead
+        self.absences = gaps
         self._device_rows: Rows | None = None
 
     @cached_property
@@ -103,16 +108,25 @@ class DataModule(pl.LightningDataModule):
         return cycles_of(self.panel.until(self.split.cut)) if self.calendar else ()
 
     @cached_property
+    def gaps(self) -> tuple[str, ...]:
+        """Channels whose missing cells are inputs: those with some in the training rows."""
+        if not self.absences:
+            return ()
+        train = self.panel.until(self.split.cut)
+        return with_gaps(self.scale.of(train, self.window.context).plausible(train))
+
+    @cached_property
     def rows(self) -> Rows:
         """The scaled panel on the host."""
         scale = self.scale.of(self.panel, self.window.context)
-        return scaled_rows(self.panel, scale, cycles=self.cycles, ahead=self.ahead)
+        return scaled_rows(self.panel, scale, cycles=self.cycles, ahead=self.ahead, gaps=self.gaps)
 
     @property
     def sizes(self) -> Sizes:
         """The shapes a network for this data needs."""
-        layout = with_cycles(self.panel.layout, self.cycles, self.ahead)
-        return Sizes(self.window.context, self.window.horizon, *layout)
+        layout = with_added(self.panel.layout, self.cycles, self.gaps, self.ahead)
+        columns = input_sizes(self.panel.schema, self.scale.categories, self.cycles, self.gaps, self.ahead)
+        return Sizes(self.window.context, self.window.horizon, *layout, columns)
 
     @cached_property
     def pace(self) -> Pace:

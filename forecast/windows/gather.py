@@ -11,12 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from forecast.data.absence import marks
+from forecast.data.categories import translated
 from forecast.data.cycles import cyclic
 from forecast.data.panel import Origins, Panel
 from forecast.data.scale import Scale
 from forecast.data.schema import Layout
 from forecast.errors import DataError
 from forecast.windows.batches import Draw
+from forecast.windows.inputs import with_added
 from forecast.windows.stream import Turn
 
 
@@ -106,6 +109,7 @@ def scaled_rows(
     dtype: torch.dtype = torch.float32,
     cycles: tuple[str, ...] = (),
     ahead: bool = False,
+    gaps: tuple[str, ...] = (),
 ) -> Rows:
     """Scale a panel in float64 and put it into tensors; cells beyond `forecast.data.scale.LIMIT` count as missing.
 
@@ -113,18 +117,27 @@ def scaled_rows(
         scale: the scale of this panel's own series (`Scale.of`).
         cycles: of the calendar (`forecast.data.cycles`), added behind the past covariates.
         ahead: they are known ahead, and added behind the future covariates.
+        gaps: channels whose absence is an input (`forecast.data.absence`), added behind those.
     """
-    panel = scale.plausible(panel)
+    panel = translated(scale.plausible(panel), scale.categories)
     values = scale.apply(panel, np.float64 if dtype == torch.float64 else np.float32)
     seen = None if panel.observed.all() else np.array(panel.observed)
     layout = panel.layout
-    if cycles:
-        place = layout.channels if ahead else layout.targets + layout.past
-        clock = cyclic(panel.times, cycles).astype(values.dtype)
-        values = np.concatenate([values[:, :place], clock, values[:, place:]], axis=1)
+    if cycles or gaps:
+        place, waves = layout.targets + layout.past, cyclic(panel.times, cycles)
+        parts = [
+            values[:, :place],
+            *([] if ahead else [waves]),
+            marks(panel, gaps),
+            values[:, place:],
+            *([waves] * ahead),
+        ]
+        values = np.concatenate(parts, axis=1, dtype=values.dtype)
         if seen is not None:
-            seen = np.concatenate([seen[:, :place], np.ones_like(clock, dtype=bool), seen[:, place:]], axis=1)
-        layout = with_cycles(layout, cycles, ahead)
+            there = [np.ones_like(part, dtype=bool) for part in parts]
+            there[0], there[-2 if ahead else -1] = seen[:, :place], seen[:, place:]
+            seen = np.concatenate(there, axis=1)
+        layout = with_added(layout, cycles, gaps, ahead)
     static = torch.from_numpy(scale.static(panel)).to(dtype)
     return Rows(torch.from_numpy(values), None if seen is None else torch.from_numpy(seen), static, layout)
 
@@ -133,16 +146,6 @@ def newest(rows: Rows, panel: Panel, origins: Origins) -> np.ndarray:
     """The last known targets at origins, scaled, float64 [origin, target]."""
     place = torch.from_numpy(panel.offsets[origins.series] + origins.step - 1).to(rows.values.device)
     return rows.values[place][:, : rows.layout.targets].double().cpu().numpy()
-
-
-def with_cycles(layout: Layout, cycles: tuple[str, ...], ahead: bool = False) -> Layout:
-    """A layout with two more channels for each cycle of the calendar.
-
-    Args:
-        ahead: as covariates that are known ahead; else they are known up to the origin.
-    """
-    waves = 2 * len(cycles)
-    return layout._replace(future=layout.future + waves) if ahead else layout._replace(past=layout.past + waves)
 
 
 def index_of(panel: Panel, origins: Origins) -> Tensor:
@@ -240,6 +243,11 @@ def before_rows(rows: Rows, start: Tensor, begin: Tensor, context: int) -> tuple
 def _ahead(cut: Tensor, horizon: int) -> Tensor:
     """What follows each step: [lane, time + horizon, channel] to [lane x time, horizon, channel]."""
     return cut[:, 1:].unfold(1, horizon, 1).transpose(2, 3).flatten(0, 1)
+
+
+def reaching(panel: Panel, horizon: int) -> Panel:
+    """The panel with rows ahead where all its known-ahead columns are computed from dates; else as it is."""
+    return panel.ahead(horizon) if panel.schema.computed and not panel.schema.future else panel
 
 
 def require_reach(panel: Panel, origins: Origins, context: int, horizon: int) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from forecast.data.codes import code_of
 from forecast.data.panel import Panel
 from forecast.data.rows import day
 from forecast.data.scale import LIMIT, Scale
@@ -160,13 +161,26 @@ def known_ahead(
                     f"give future={{{name!r}: array of shape {shape}}}, or ask for other series only"
                 ],
             )
-        part = np.asarray(future[name], dtype=np.float64)
+        part = _codes(np.asarray(future[name]), schema)
         if part.shape != shape or not np.isfinite(part).all():
             lack = f"the shape {part.shape}" if part.shape != shape else "cells that are no finite numbers"
             problem = f"{named(name)}: future has {lack}; {shape} numbers are needed, for {list(schema.future)}"
             raise DataError("forecast", [problem])
         parts.append(part)
     return np.stack(parts)
+
+
+def _codes(part: np.ndarray, schema: Schema) -> np.ndarray:
+    """Known-ahead values as numbers; names of categories as codes."""
+    if part.dtype.kind not in "OUS" or part.ndim != 2 or part.shape[1] != len(schema.future):
+        return np.asarray(part, dtype=np.float64)
+    part = part.astype(object)
+    for name, names in schema.known_categories.items():
+        if name in schema.future:
+            codes = {text: code for code, text in enumerate(names)}
+            column = part[:, schema.future.index(name)]
+            column[:] = [code_of(value, names, codes) if isinstance(value, str) else value for value in column]
+    return part.astype(np.float64)
 
 
 def turns(arrivals: Sequence[Arrival]) -> list[list[Arrival]]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from forecast.data.almanac import computed
+from forecast.data.schema import Schema
 from forecast.forecasters.live.running import paths_of
 from forecast.forecasters.saying import Said, said
 from forecast.nets.heads import Point
@@ -14,6 +16,8 @@ from forecast.training.running import recursive
 
 if TYPE_CHECKING:
     from forecast.forecasters.live.forecaster import Live
+
+STAMP = np.dtype("M8[us]")
 
 
 def said_of(live: Live, chosen: list[int], known: np.ndarray, times: np.ndarray) -> Said:
@@ -46,3 +50,17 @@ def _plain(live: Live, chosen: list[int], known: np.ndarray, times: np.ndarray) 
     last = np.array([track.newest for track in tracks], dtype=np.float64)
     noise = live.model.noise_along(parameters.shape[1])
     return said(head, parameters, last, scale, np.arange(len(chosen)), noise)
+
+
+def dates_of(live: Live, chosen: list[int], steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """Times of the last rows [series] and of the rows ahead [series, step], datetime64[us]."""
+    stamps = np.array([live.carried.tracks[place].time for place in chosen], dtype=np.int64)
+    if live.calendar.kind in ("step", "unknown"):  # plain integers are quicker
+        return stamps.view(STAMP), (stamps[:, None] + live.calendar.step * np.arange(1, steps + 1)).view(STAMP)
+    return stamps.view(STAMP), live.calendar.after(stamps.view(STAMP), steps)
+
+
+def with_computed(known: np.ndarray, ahead: np.ndarray, schema: Schema) -> np.ndarray:
+    """Known-ahead values [series, horizon, covariate] with those that are computed from the dates behind them."""
+    flags = computed(ahead.ravel(), schema)
+    return np.concatenate([known, flags.reshape(*ahead.shape, -1)], axis=2)

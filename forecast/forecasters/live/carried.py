@@ -7,9 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from forecast.data.cycles import PERIODS, cyclic
+from forecast.data.absence import marks_at, since
+from forecast.data.cycles import clock, cyclic
 from forecast.data.panel import Panel
 from forecast.data.scale import LIMIT, Scale
+from forecast.forecasters.live.lookup import Lookup
 from forecast.forecasters.live.track import Track
 from forecast.nets.decoders import knows_ahead
 from forecast.nets.network import Network
@@ -26,16 +28,24 @@ class Carried:
 
     Args:
         network: in evaluation mode, on the CPU.
-        channels: value channels of a row: targets, past, future covariates.
+        look: what stands for each channel of a row: targets, past, future covariates.
         cycles: of the calendar, inputs behind the past covariates (behind the future ones if known ahead).
+        gaps: channels whose absence is an input too, behind the past covariates and those cycles.
         series: how many there are.
         offset: of the targets' transform; None without one.
     """
 
     def __init__(
-        self, network: Network, channels: int, cycles: tuple[str, ...], series: int, offset: float | None = None
+        self,
+        network: Network,
+        look: Lookup,
+        cycles: tuple[str, ...],
+        gaps: tuple[str, ...],
+        series: int,
+        offset: float | None = None,
     ) -> None:
-        self.network, self.sizes, self.channels, self.cycles = network, network.sizes, channels, cycles
+        self.network, self.sizes, self.look, self.cycles = network, network.sizes, look, cycles
+        self.gaps, self.absent = gaps, [look.channels.index(name) for name in gaps]
         self.offset, self.warped = offset or 0.0, offset is not None
         self.ahead = knows_ahead(network.architecture.decoder)
         self.known = network.sizes.future - (2 * len(cycles) if self.ahead else 0)
@@ -52,8 +62,10 @@ class Carried:
     def grow(self) -> None:
         """Make room for one more series."""
         sizes = self.sizes
-        self.tracks.append(track := Track(self.channels, sizes.targets, sizes.context, self.begun, self.still))
+        channels = self.look.layout.channels
+        self.tracks.append(track := Track(channels, sizes.targets, sizes.context, self.begun, self.still))
         track.power = [0.0] * sizes.targets if self.warped else []
+        track.since = [0.0] * len(self.gaps)
 
     def read(self, panel: Panel, scale: Scale, steps: np.ndarray) -> None:
         """Read the first rows of every series of a panel at once, as the batch path does.
@@ -63,11 +75,13 @@ class Carried:
             steps: int64 [series], rows to read of each.
         """
         panel = scale.plausible(panel)
-        rows = scaled_rows(panel, scale, cycles=self.cycles, ahead=self.ahead)
+        rows = scaled_rows(panel, scale, cycles=self.cycles, ahead=self.ahead, gaps=self.gaps)
+        absent = since(panel, self.gaps)
         for end in read_to_ends(self.network, rows, panel, steps):
             for lane, series in enumerate(end.series.tolist()):
                 track, row = self.tracks[series], panel.offsets[series] + steps[series] - 1
                 self._put(track, end, lane, int(steps[series]))
+                track.since = absent[row].astype(np.float64).tolist()
                 track.last, track.time = panel.values[row].tolist(), int(panel.times[row].astype(np.int64))
 
     def _put(self, track: Track, end: End, lane: int, rows: int) -> None:
@@ -135,8 +149,16 @@ class Carried:
         slope = [(v - old) / spread for v, old, spread in zip(now, track.newest, track.spread, strict=True)]
         track.write(now)
         track.time = time
-        future = len(row) if self.ahead else len(row) - self.known
-        beside = [*row[targets:future], *clock(time, self.cycles), *row[future:], *track.static]
+        known, look = len(row) - self.known, self.look.row
+        if self.absent:
+            lacking = [values[place] != values[place] or place in absurd for place in self.absent]
+            track.since = [rows + 1.0 if lacks else 0.0 for rows, lacks in zip(track.since, lacking, strict=True)]
+        waves, marks = clock(time, self.cycles), marks_at(track.since)
+        past, future = look(row, track.last, targets, known), look(row, track.last, known, len(row))
+        between, behind = (marks, waves) if self.ahead else ([*waves, *marks], [])
+        beside = [*past, *between, *future, *behind, *track.static]
+        if self.network.coded:
+            return [[*look(row, track.last, 0, 1), *beside]], absurd
         if self.network.fold == 1:
             return [[*level, *slope, *beside]], absurd
         return [[high, steep, *beside] for high, steep in zip(level, slope, strict=True)], absurd
@@ -170,6 +192,7 @@ class Carried:
             if (np.abs(future) > LIMIT).any():
                 last = (np.array([track.last[-known:] for track in tracks]) - center) / width
                 future = _carried_on(future, np.nan_to_num(last))
+            future = self.look.ahead(future)
         if self.ahead and self.cycles:
             waves = cyclic(times.ravel(), self.cycles).reshape(*times.shape, -1)
             future = np.concatenate((future, waves), axis=2)
@@ -194,17 +217,3 @@ def _outward(track: Track) -> tuple[list[float], list[float]]:
 def _inward(track: Track) -> tuple[list[float], list[float]]:
     """Shift and spread of each target, in the units of the scale."""
     return track.shift, track.spread
-
-
-def clock(time: int, cycles: tuple[str, ...]) -> list[float]:
-    """Sine and cosine of the place of one time in each cycle: `forecast.data.cycles.cyclic` without arrays.
-
-    Example:
-        >>> [round(wave, 6) for wave in clock(6 * 3_600_000_000, ("day",))]
-        [1.0, 0.0]
-    """
-    waves = []
-    for name in cycles:
-        angle = 2 * math.pi * (time % PERIODS[name]) / PERIODS[name]
-        waves += [math.sin(angle), math.cos(angle)]
-    return waves

@@ -29,7 +29,7 @@ FORMAT = 3
 KEY, SUM = "live", "sha256"
 UNSIGNED = "0" * 64
 MARK = f'"{SUM}":"'.encode()
-LISTS = ("center", "width", "power", "last", "newest", "weight", "mean", "squares", "shift", "spread")
+LISTS = ("center", "width", "power", "last", "since", "newest", "weight", "mean", "squares", "shift", "spread")
 """What a track holds as lists of numbers."""
 RAW = ("last", "cold.values")
 """May hold NaN: nothing was there yet."""
@@ -116,6 +116,7 @@ def fingerprint(model: Recurrent) -> str:
     made = {name: getattr(model.architecture, name) for name in model.architecture.__dataclass_fields__}
     made["cell"] = made["cell"] if isinstance(made["cell"], str) else None
     parts = (made, model.network.sizes, model.head, model.schema, model.window, model.cycles, model.scale.series)
+    parts += (sorted(model.scale.categories.items()), model.absent)
     digest = hashlib.sha256(repr(parts).encode())
     for name, weight in sorted(model.network.state_dict().items()):
         digest.update(name.encode() + weight.detach().cpu().contiguous().numpy().tobytes())
@@ -203,7 +204,7 @@ def _calendar(settings: dict[str, Any]) -> Calendar:
         raise ValueError(f"a calendar of kind {calendar.kind!r} is not known, or its step or anchor is not")
     if calendar.step < 1:
         raise ValueError(f"the calendar steps by {calendar.step}")
-    calendar.after(np.zeros(1, "M8[us]"), 1)
+    calendar.after(np.array(["2020-01-01"], "M8[us]"), 1)  # no exchange is younger
     return calendar
 
 

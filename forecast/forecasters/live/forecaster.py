@@ -27,9 +27,10 @@ from forecast.forecasters.live.admission import (
     turns,
     wanted,
 )
-from forecast.forecasters.live.answers import said_of
+from forecast.forecasters.live.answers import dates_of, said_of, with_computed
 from forecast.forecasters.live.carried import Carried
 from forecast.forecasters.live.cold import Cold
+from forecast.forecasters.live.lookup import Lookup
 from forecast.forecasters.live.rows import Arrival, NewRows, RowReader, arrivals_of
 from forecast.nets.decoders import require_horizon
 
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from forecast.forecasters.recurrent import Recurrent
 
 SHOWN = 20
-STAMP = np.dtype("M8[us]")
 
 
 class Live:
@@ -97,6 +97,7 @@ class Live:
     ) -> None:
         network, scale = require_live(model)
         self.model = copy.copy(model)
+        self.model.schema = schema
         self.model.network = copy.deepcopy(network).cpu().eval().requires_grad_(False)
         self.scale, self.schema, self.calendar, self.window = scale, schema, calendar, model.window
         self.until, self.names = until, tuple(series)
@@ -104,12 +105,11 @@ class Live:
         self._trained = {name: place for place, name in enumerate(scale.series)}
         self.static: list[list[float]] = [[]] * len(self.names)
         self.cold: dict[int, Cold] = {}
-        offset = None if scale.power is None else scale.offset
-        self.carried = Carried(self.model.network, schema.layout.channels, model.cycles, len(self.names), offset)
+        offset, look = None if scale.power is None else scale.offset, Lookup(self.model.network, schema, scale)
+        self.carried = Carried(self.model.network, look, model.cycles, model.absent, len(self.names), offset)
         self.reader = RowReader(schema, self.names[0] if schema.series is None and len(self.names) == 1 else None)
         self.around: Conformal | None = None  # gives the forecasts intervals
         self.written: dict[Path, str] = {}  # SHA-256 of the state that was read from, or written to, a folder
-        self._ahead = np.arange(1, self.window.horizon + 1) * calendar.step
 
     @property
     def series(self) -> tuple[str, ...]:
@@ -212,7 +212,8 @@ class Live:
     def set_static(self, place: int) -> None:
         """Scale the static covariates of a series."""
         track = self.carried.tracks[place]
-        track.static = ((self.static[place] - self.scale.static_center) / self.scale.static_spread).tolist()
+        static = (self.static[place] - self.scale.static_center) / self.scale.static_spread
+        track.static = self.carried.look.static(static)
 
     def _keep(self, place: int, arrival: Arrival) -> list[str]:
         """Keep a row of a cold series; when its scale can be fixed, read all that was kept."""
@@ -264,11 +265,10 @@ class Live:
             require_horizon(self.model.architecture.decoder, most, steps)
             most = max(most, int(steps))
         chosen = self._chosen(series)
+        last, ahead = dates_of(self, chosen, most)
         known = known_ahead(self.schema, most, [self.names[place] for place in chosen], future)
-        stamps = np.array([self.carried.tracks[place].time for place in chosen], dtype=np.int64)
-        last = stamps.view(STAMP)
-        quick = self.calendar.kind in ("step", "unknown") and most == len(self._ahead)  # in plain integers
-        ahead = (stamps[:, None] + self._ahead).view(STAMP) if quick else self.calendar.after(last, most)
+        if self.schema.computed:
+            known = with_computed(known, ahead, self.schema)
         what = said_of(self, chosen, known, ahead)
         origins = Origins(np.array(chosen), np.array([self.carried.tracks[place].rows for place in chosen]))
         told, values = what.distribution and what.distribution.steps(int(steps)), what.values[:, :steps]

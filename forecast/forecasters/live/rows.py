@@ -12,7 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from forecast.data.almanac import computed_at
+from forecast.data.categories import recoded
 from forecast.data.checks import LARGEST, NUMBER_REMEDY, Findings, check_targets
+from forecast.data.codes import code_of
 from forecast.data.panel import Panel
 from forecast.data.readers import analyse, frame_table, open_table, panel_of
 from forecast.data.schema import Schema
@@ -60,9 +63,14 @@ class RowReader:
     """
 
     def __init__(self, schema: Schema, alone: str | None = None) -> None:
-        self.time, self.channels, self.static = schema.time or "time", schema.channels, schema.static
+        self.time, self.static = schema.time or "time", schema.static
         self.column, self.alone = schema.series or "series", alone
-        self.columns = {self.time, *self.channels, *self.static} | ({self.column} if alone is None else set())
+        self.schema, self.given = schema, schema.given
+        self.codes = {
+            name: (names, {name: code for code, name in enumerate(names)})
+            for name, names in schema.known_categories.items()
+        }
+        self.columns = {self.time, *self.given, *self.static} | ({self.column} if alone is None else set())
 
     def __call__(self, row: Mapping[str, Any]) -> Arrival:
         """Read a row.
@@ -73,8 +81,11 @@ class RowReader:
         if not row.keys() <= self.columns:
             self._unknown(row)
         get, values = row.get, []
-        for name in self.channels:
+        for name in self.given:
             value = get(name)
+            if name in self.codes:
+                values.append(code_of(value, *self.codes[name]))
+                continue
             if type(value) is not float:
                 value = _number(value, name)
             if not -LARGEST <= value <= LARGEST and value == value:
@@ -82,7 +93,10 @@ class RowReader:
             values.append(value)
         series = self.alone if self.alone is not None else self._series(get(self.column))
         static = self._static(row) if self.static else {}
-        return Arrival(series, microseconds(get(self.time), self.time), values, static)
+        time = microseconds(get(self.time), self.time)
+        if self.schema.computed:
+            values += computed_at(time, self.schema)
+        return Arrival(series, time, values, static)
 
     def many(self, rows: Iterable[Mapping[str, Any]]) -> list[Arrival]:
         """Read rows; problems of all of them are collected, rows are counted from 0."""
@@ -108,14 +122,18 @@ class RowReader:
         return str(value)
 
     def _static(self, row: Mapping[str, Any]) -> dict[str, float]:
-        found = {name: _number(row[name], name) for name in self.static if row.get(name) is not None}
+        brought = [name for name in self.static if row.get(name) is not None]
+        found = {
+            name: code_of(row[name], *self.codes[name]) if name in self.codes else _number(row[name], name)
+            for name in brought
+        }
         endless = [name for name, value in found.items() if not abs(value) <= LARGEST]
         if endless:
             raise DataError(SOURCE, [f"static column {endless[0]!r}: {found[endless[0]]} is no usable number"])
         return found
 
     def _unknown(self, row: Mapping[str, Any]) -> None:
-        known = [self.time, *([] if self.alone is not None else [self.column]), *self.channels, *self.static]
+        known = [self.time, *([] if self.alone is not None else [self.column]), *self.given, *self.static]
         strange = [name for name in row if name not in self.columns]
         raise DataError(SOURCE, [f"no column {name!r} is known{did_you_mean(str(name), known)}" for name in strange])
 
@@ -186,6 +204,7 @@ def arrivals_of(rows: NewRows, reader: RowReader, schema: Schema) -> list[Arriva
         rows = of_frame(rows, schema)
     if isinstance(rows, Panel):
         rows.require_channels(schema)
+        rows = recoded(rows, schema)
         return of_panel(rows, reader.alone if len(rows.series) == 1 else None)
     return [reader(rows)] if isinstance(rows, Mapping) else reader.many(rows)
 
@@ -228,9 +247,10 @@ def of_panel(panel: Panel, alone: str | None) -> list[Arrival]:
 
 def known_after(panel: Panel, horizon: int, alone: str | None) -> dict[str, np.ndarray]:
     """Known-ahead values [horizon, future covariate] behind the rows that `of_panel` gives, of series that have all."""
-    known, ends, found = panel.values.shape[1] - panel.layout.future, panel.ends(), {}
+    first_known = panel.values.shape[1] - panel.layout.future
+    known, ends, found = slice(first_known, first_known + len(panel.schema.future)), panel.ends(), {}
     for place, name in enumerate(panel.series):
         first = panel.offsets[place] + ends[place]
-        if panel.layout.future and first + horizon <= panel.offsets[place + 1]:
-            found[name if alone is None else alone] = panel.values[first : first + horizon, known:]
+        if panel.schema.future and first + horizon <= panel.offsets[place + 1]:
+            found[name if alone is None else alone] = panel.values[first : first + horizon, known]
     return found

@@ -25,6 +25,7 @@ class Track:
         power: of each target's transform; empty without one.
         last: the last row in those units, missing cells carried forward; NaN before the first.
         static: static covariates, scaled.
+        since: rows since the last observed cell, of the channels whose absence is an input.
         newest: the last targets, scaled.
         weight, mean, squares: moments of the running scale, for each target.
         shift, spread: what that scale says now.
@@ -34,7 +35,7 @@ class Track:
     """
 
     __slots__ = (
-        *("time", "rows", "center", "width", "power", "last", "static", "newest", "weight", "mean", "squares"),
+        *("time", "rows", "center", "width", "power", "last", "static", "since", "newest", "weight", "mean", "squares"),
         *("shift", "spread", "ring", "cell", "hidden"),
     )
 
@@ -43,6 +44,7 @@ class Track:
         self.center, self.width, self.last = [0.0] * channels, [1.0] * channels, [math.nan] * channels
         self.power: list[float] = []
         self.static: list[float] = []
+        self.since: list[float] = []
         self.newest = [0.0] * targets
         self.weight, self.mean, self.squares = [0.0] * targets, [0.0] * targets, [0.0] * targets
         self.shift, self.spread = [0.0] * targets, [1.0] * targets
