@@ -9,6 +9,8 @@ import numpy as np
 from forecast.data.categories import table
 from forecast.data.scale import Scale
 from forecast.data.schema import Schema
+from forecast.errors import SettingsError
+from forecast.nets.decoders import Recursive
 from forecast.nets.network import Network
 
 
@@ -22,6 +24,10 @@ class Lookup:
     """
 
     def __init__(self, network: Network, schema: Schema, scale: Scale) -> None:
+        if schema.categorical and isinstance(network.architecture.decoder, Recursive):
+            raise SettingsError(
+                "a recursive decoder does not go on live with categorical columns; use decoder=Direct()"
+            )
         layout = schema.layout
         self.layout, self.channels = layout, schema.channels
         self.ends = layout.targets + layout.past
