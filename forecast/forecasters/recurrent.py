@@ -17,7 +17,7 @@ from forecast.errors import NotFittedError
 from forecast.forecasters.live.forecaster import Live
 from forecast.forecasters.saying import as_forecast, for_targets, measure_of, needs_noise, said, scaling_of
 from forecast.nets.cells import CellFactory
-from forecast.nets.decoders import Decoder, Direct, Recursive, knows_ahead, require_horizon
+from forecast.nets.decoders import Decoder, Direct, Recursive, knows_ahead, require_horizon, require_rows
 from forecast.nets.heads import Head, Point
 from forecast.nets.network import Architecture, Channels, Network, Sizes
 from forecast.nets.recursive import says
@@ -103,6 +103,7 @@ class Recurrent:
     ) -> None:
         self.window, self.head, self.feed, self.training, self.calendar = window, head, feed, training, calendar
         self.transform, self.measure, self.gaps = transform, measure_of(transform, head), gaps
+        require_rows(decoder, gaps)
         scaling = scaling_of(transform, head, scaling, isinstance(feed, Streamed) or isinstance(decoder, Recursive))
         self.architecture = Architecture(
             cell, hidden_size, layers, dropout, scaling, skip, channels, time_constant, decoder

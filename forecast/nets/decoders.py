@@ -152,6 +152,15 @@ def require_readable(decoder: Decoder, past: int, located: bool, head: str) -> N
         raise SettingsError(f"{head} says classes, and a Recursive decoder reads values back; use decoder=Direct()")
 
 
+def require_rows(decoder: Decoder, gaps: bool) -> None:
+    """Raise SettingsError where a recursive decoder would have to know which cells of rows to come are missing."""
+    if isinstance(decoder, Recursive) and gaps:
+        raise SettingsError(
+            "gaps=True tells which cells are missing, and a Recursive decoder reads rows after the origin, where "
+            "nobody knows that; leave gaps out, or use decoder=Direct() or Sequence()"
+        )
+
+
 def knows_ahead(decoder: Decoder) -> bool:
     """Whether the cycles of the calendar are read ahead of the origin, not only up to it."""
     return isinstance(decoder, Sequence | Recursive)

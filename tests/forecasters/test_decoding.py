@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from forecast.data.panel import Origins, Panel
+from forecast.data.readers import from_frame
 from forecast.data.schema import Schema
 from forecast.errors import SettingsError
 from forecast.evaluation.backtest import backtest
@@ -151,6 +153,7 @@ def test_past_only_covariates_are_refused_before_anything_is_trained():
         (Segments(3), {"feed": Windowed()}, "a context of 6 or 9 is"),
         (Recursive(), {"feed": Windowed(), "scaling": "last"}, "beyond its end"),
         (Recursive(), {"head": Direction()}, "says classes"),
+        (Recursive(), {"gaps": True}, "leave gaps out"),
     ],
 )
 def test_what_cannot_work_is_refused_when_it_is_written_down(decoder, settings, message):
@@ -213,3 +216,20 @@ def test_a_backtest_judges_paths_beside_a_rule():
     made = {"naive": Naive(WINDOW), "paths": recurrent(Recursive(10), head=Gaussian())}
     scores = backtest(made, AHEAD, since=0.8)
     assert set(scores.forecasts) == {"naive", "paths"}
+
+
+@pytest.mark.parametrize("make", [KINDS["sequence, streamed"], RECURSIVE["streamed"]])
+def test_categories_that_are_known_ahead_reach_the_steps_of_other_decoders(make):
+    random = np.random.default_rng(0)
+    days = np.datetime64("2024-01-01") + np.arange(200)
+    wind = np.array(["N", "S", "E"])[random.integers(0, 3, 200)]
+    load = random.normal(size=200) + 3.0 * (wind == "S")
+    frame = pd.DataFrame({"day": days, "load": load, "wind": wind})
+    panel = from_frame(frame, Schema("day", ("load",), future=("wind",), categorical=("wind",)))
+    model = make().fit(panel)
+    origins = Origins(np.array([0]), np.array([150]))
+    other = frame.copy()
+    other.loc[152, "wind"] = "N" if wind[152] == "S" else "S"
+    said, changed = (model.predict(each, origins).values[0] for each in (panel, from_frame(other, panel.schema)))
+    assert np.array_equal(said[:2], changed[:2])
+    assert (said[2:] != changed[2:]).any()
