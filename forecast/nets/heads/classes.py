@@ -17,8 +17,24 @@ from forecast.nets.heads.head import Units, observed_mean
 FALL, FLAT, RISE = "down", "flat", "up"
 
 
+class _Classes:
+    """What heads of classes share: logits have no units and no level, and classes have no quantiles."""
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        return ()
+
+    @property
+    def located(self) -> bool:
+        return False
+
+    def rescale(self, raw: Tensor, shift: Tensor, spread: Tensor) -> Tensor:
+        """Logits of the classes, as they are."""
+        return raw
+
+
 @dataclass(frozen=True)
-class Direction:
+class Direction(_Classes):
     """Whether the target will lie below, about at or above the newest value.
 
     Flat is what stays within a dead band of `band` training standard deviations of the changes from row to row, wider
@@ -50,21 +66,8 @@ class Direction:
         return 3
 
     @property
-    def levels(self) -> tuple[float, ...]:
-        """No quantiles."""
-        return ()
-
-    @property
     def units(self) -> Units:
         return "change"
-
-    @property
-    def located(self) -> bool:
-        return False
-
-    def rescale(self, raw: Tensor, shift: Tensor, spread: Tensor) -> Tensor:
-        """Logits of the classes: they have no units."""
-        return raw
 
     def classes(self, target: Float[Tensor, "origin step target"], last: Float[Tensor, "origin 1 target"]) -> Tensor:
         """The class of each cell, int64 [origin, step, target]."""
@@ -102,7 +105,7 @@ class Direction:
 
 
 @dataclass(frozen=True)
-class Category:
+class Category(_Classes):
     """The class of a target that is a category.
 
     Args:
@@ -126,21 +129,8 @@ class Category:
         return len(self.labels)
 
     @property
-    def levels(self) -> tuple[float, ...]:
-        """No quantiles."""
-        return ()
-
-    @property
     def units(self) -> Units:
         return "count"
-
-    @property
-    def located(self) -> bool:
-        return False
-
-    def rescale(self, raw: Tensor, shift: Tensor, spread: Tensor) -> Tensor:
-        """Logits of the classes: they have no units."""
-        return raw
 
     def loss(
         self,

@@ -11,26 +11,17 @@ from torch import Tensor
 from torch.nn import functional
 
 from forecast.distributions import NegativeBinomial, Poisson
-from forecast.nets.heads.head import LEVELS, SOFT_ONE, Units, checked_levels, held, observed_mean
+from forecast.nets.heads.head import SOFT_ONE, Levelled, Units, held, observed_mean
 
 LEAST = 1e-6
 """Least rate: the likelihood of one count where none was thought possible is not infinitely small."""
 
 
 @dataclass(frozen=True)
-class _Counts:
-    levels: tuple[float, ...] = LEVELS
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "levels", checked_levels(self.levels))
-
+class _Counts(Levelled):
     @property
     def units(self) -> Units:
         return "count"
-
-    @property
-    def located(self) -> bool:
-        return True
 
     def point(self, parameters: Tensor, last: Tensor) -> Tensor:
         """The mean."""

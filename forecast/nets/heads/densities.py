@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from forecast.distributions import Mixture, Normal, StudentT
 from forecast.errors import SettingsError
-from forecast.nets.heads.head import LEVELS, Units, checked_levels, held, observed_mean, width_of
+from forecast.nets.heads.head import Levelled, held, observed_mean, width_of
 
 HALF_LOG_TAU = 0.5 * math.log(2 * math.pi)
 LEAST_DF = 2.0
@@ -21,25 +21,7 @@ LEAST_DF = 2.0
 
 
 @dataclass(frozen=True)
-class _Density:
-    """What the three share: levels, a location, a level scale."""
-
-    levels: tuple[float, ...] = LEVELS
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "levels", checked_levels(self.levels))
-
-    @property
-    def units(self) -> Units:
-        return "level"
-
-    @property
-    def located(self) -> bool:
-        return True
-
-
-@dataclass(frozen=True)
-class Gaussian(_Density):
+class Gaussian(Levelled):
     """Mean and standard deviation of a normal distribution.
 
     Args:
@@ -86,7 +68,7 @@ class Gaussian(_Density):
 
 
 @dataclass(frozen=True)
-class Student(_Density):
+class Student(Levelled):
     """Location, scale and degrees of freedom (above 2) of Student's t: for returns, and whatever has outliers.
 
     Args:
@@ -132,7 +114,7 @@ class Student(_Density):
 
 
 @dataclass(frozen=True)
-class GaussianMixture(_Density):
+class GaussianMixture(Levelled):
     """Several Gaussians, weighted: for targets with more than one habit.
 
     Args:

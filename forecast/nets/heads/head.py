@@ -6,6 +6,7 @@ makes *parameters* of these numbers, in the units of the scaled series; everythi
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -52,6 +53,28 @@ class Head(Protocol):
     def point(self, parameters: Tensor, last: Tensor) -> Tensor: ...
     def sample(self, parameters: Tensor, last: Tensor, generator: torch.Generator) -> Tensor: ...
     def distribution(self, parameters: np.ndarray, last: np.ndarray) -> Distribution | None: ...
+
+
+@dataclass(frozen=True)
+class Levelled:
+    """What heads with quantiles share: their levels, and that their first raw number is a level.
+
+    Args:
+        levels: quantiles of the forecasts.
+    """
+
+    levels: tuple[float, ...] = LEVELS
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "levels", checked_levels(self.levels))
+
+    @property
+    def units(self) -> Units:
+        return "level"
+
+    @property
+    def located(self) -> bool:
+        return True
 
 
 def observed_mean(cells: Float[Tensor, "origin step target"], seen: Bool[Tensor, ...] | None) -> Float[Tensor, ""]:

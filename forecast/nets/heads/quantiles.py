@@ -13,11 +13,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from forecast.distributions import QuantileTable
-from forecast.nets.heads.head import LEVELS, SOFT_ONE, Units, checked_levels, held, observed_mean
+from forecast.nets.heads.head import SOFT_ONE, Levelled, held, observed_mean
 
 
 @dataclass(frozen=True)
-class Quantiles:
+class Quantiles(Levelled):
     """Quantiles of the target at any levels.
 
     The median is a free number, the others are steps above and below it, and steps are positive: quantiles never
@@ -34,22 +34,9 @@ class Quantiles:
         (True, 3.0)
     """
 
-    levels: tuple[float, ...] = LEVELS
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "levels", checked_levels(self.levels))
-
     @property
     def width(self) -> int:
         return len(self.levels)
-
-    @property
-    def units(self) -> Units:
-        return "level"
-
-    @property
-    def located(self) -> bool:
-        return True
 
     @cached_property
     def _normal(self) -> tuple[float, ...]:
