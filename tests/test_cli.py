@@ -145,6 +145,25 @@ def test_run_can_change_settings(run: Run, prices: str):
     assert "window: no setting 'horizn'; did you mean 'horizon'?" in err
 
 
+def test_settings_of_every_network_are_flags_too(run: Run, prices: str):
+    flags = ("--network", "head=student", "--network", "levels=[0.1, 0.5, 0.9]", "--network", "transform=difference")
+    out, _ = run("compare", prices, "--target", "close", *SMALL, *flags, "--json", "--out", "run")
+    boards = {row["model"]: row for row in json.loads(out)["leaderboard"]}
+    assert boards["gru"]["crps"] > 0, out
+    assert boards["naive"]["crps"] is None
+    made = tomllib.loads(Path("run/settings.toml").read_text())["forecasters"]["gru"]
+    assert (made["head"], made["transform"]) == ("student", "difference")
+    run("fit", prices, "--target", "close", *SMALL[2:], *flags, "--out", "model")
+    out, _ = run("predict", "model", prices)
+    assert "0.1,0.5,0.9" in out.splitlines()[0]
+    _, err = run("fit", prices, "--target", "close", "--network", "haed=student", code=2)
+    assert "did you mean 'head'" in err
+    _, err = run("fit", prices, "--target", "close", "--model", "linear", "--network", "head=student", code=2)
+    assert "none of linear is a recurrent network" in err
+    _, err = run("compare", prices, "--target", "close", "--network", "student", code=2)
+    assert "write NAME=VALUE, such as head=student" in err
+
+
 def test_a_settings_file_finds_its_data_from_any_folder(run: Run, prices: str, monkeypatch: pytest.MonkeyPatch):
     run("compare", prices, "--target", "close", *RULES, "--out", "runs/one")
     Path("elsewhere").mkdir()

@@ -12,7 +12,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 
 from forecast.cli import verbs
-from forecast.cli.flags import WholeWords, add_data, add_outputs, add_search, add_split, add_training, add_window, names
+from forecast.cli.flags import (
+    WholeWords,
+    add_data,
+    add_network,
+    add_outputs,
+    add_search,
+    add_split,
+    add_training,
+    add_window,
+    names,
+)
 from forecast.cli.verbs import say
 from forecast.errors import ForecastError, UnknownCategory
 
@@ -26,6 +36,7 @@ examples:
   forecast describe prices.csv
   forecast compare prices.csv --target close --series ticker --horizon 5 --out runs/prices
   forecast compare seattle-weather --target temp_max
+  forecast compare prices.csv --target close --network head=student --network transform=log-return
   forecast fit prices.csv --target close --model gru-stateful --horizon 5 --out model
   forecast predict model all_prices.csv --out forecast.csv
   forecast update model new_prices.csv
@@ -106,6 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     add_window(compare)
     add_split(compare)
     compare.add_argument("--models", type=names, default=(), metavar="A,B,...", help=f"of {MODELS} (default: all)")
+    add_network(compare)
     add_training(compare)
     add_outputs(compare, "forecast-run", "folder for tables, settings and plots (default: forecast-run)")
     run = _verb(known, "run", verbs.run, "run a settings file, such as the settings.toml a comparison leaves")
@@ -140,6 +152,7 @@ def _verbs_of_models(known: argparse._SubParsersAction) -> None:
     fit.add_argument("--model", default="gru", metavar="NAME", help=kinds)
     text = "add intervals that cover this share, such as 0.9, measured on the last fifth of the rows"
     fit.add_argument("--intervals", type=float, metavar="SHARE", help=text)
+    add_network(fit)
     add_training(fit)
     add_outputs(fit, "model", "folder of the saved model (default: model)")
     predict = _verb(known, "predict", verbs.predict, "forecast after the last row of a file with a saved model")

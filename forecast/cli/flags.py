@@ -108,6 +108,19 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--precision", choices=PRECISIONS, default="32-true", help="mixed ones need a GPU")
 
 
+def add_network(parser: argparse.ArgumentParser) -> None:
+    """What every recurrent network is made of, by the names of a settings file."""
+    text = "a setting of every network, such as head=student, transform=log-return or hidden_size=32; repeatable"
+    parser.add_argument("--network", action="append", default=[], metavar="NAME=VALUE", help=text)
+
+
+def network_of(args: argparse.Namespace) -> dict[str, object]:
+    """The settings of `--network`."""
+    from forecast.experiment.tables import override
+
+    return override({}, args.network, "--network", "head=student")
+
+
 def add_outputs(parser: argparse.ArgumentParser, default: str | None, text: str) -> None:
     """Where results go, and whether they are printed as JSON."""
     parser.add_argument("--out", default=default, metavar="DIR" if default else "PATH", help=text)
@@ -160,10 +173,10 @@ def require_alone(args: argparse.Namespace) -> None:
     usual = {"epochs": EPOCHS, "max_seconds": SECONDS, "seed": 0, "device": "auto", "stride": 1, "baseline": "naive"}
     usual |= {"devices": 1, "num_nodes": 1, "strategy": STRATEGIES[0], "precision": PRECISIONS[0]}
     of_table = ("target", "time", "series", "past", "future", "categorical", "holidays", "exchange", "context")
-    of_table += ("horizon", "season", "since", "test_rows", "intervals")
+    of_table += ("horizon", "season", "since", "test_rows", "intervals", "network")
     for name in (*of_table, *usual):
         value = getattr(args, name, None)
-        if value not in (None, (), usual.get(name)):
+        if value not in (None, (), [], usual.get(name)):
             flag = "--" + name.replace("_", "-")
             raise SettingsError(f"{flag}: {args.data} is a settings file and says so itself; change it there")
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from forecast.cli.flags import require_alone, schema_of, search_of, split_of, training_of
+from forecast.cli.flags import network_of, require_alone, schema_of, search_of, split_of, training_of
 from forecast.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ def compare(args: argparse.Namespace) -> None:
     schema, split, training = schema_of(args), split_of(args), training_of(args)
     window = {"context": args.context, "horizon": args.horizon}
     directory = writable(args.out)
-    opened = plan(args.data, schema, **window, split=split, models=args.models, training=training)
+    asked = {"models": args.models, "training": training, "network": network_of(args)}
+    opened = plan(args.data, schema, **window, split=split, **asked)
     _judge(*opened, directory, args.json)
 
 
@@ -136,7 +137,8 @@ def fit(args: argparse.Namespace) -> None:
         require_alone(args)
         model, panel, data = fit_contestant(data, args.model, directory)
     else:
-        model, panel = fit_and_save(data, schema, args.model, window, training, directory, args.intervals)
+        shape = (args.intervals, network_of(args))
+        model, panel = fit_and_save(data, schema, args.model, window, training, directory, *shape)
     verb = "update" if (directory / "live.safetensors").exists() else "predict"
     summary = {"model": args.model, "out": str(directory), "parameters": model.parameters, "rows": len(panel.times)}
     text = f"{args.model} fitted on {in_words(data, panel)}\nsaved to {directory}; now: forecast {verb}"

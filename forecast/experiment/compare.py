@@ -16,7 +16,7 @@ from forecast.evaluation.backtest import backtest
 from forecast.evaluation.leaderboard import Leaderboard, leaderboard
 from forecast.evaluation.scores import Scores
 from forecast.experiment.cards import with_card
-from forecast.experiment.contestants import PRESETS, Contestant, Seasonal, preset
+from forecast.experiment.contestants import PRESETS, Seasonal, Single, preset, shaped
 from forecast.experiment.making import networks
 from forecast.experiment.progress import Progress
 from forecast.experiment.reach import complete, ends, not_judged, require_rows
@@ -63,6 +63,7 @@ def plan(
     split: Split = Split(),  # noqa: B008 - a frozen value
     models: tuple[str, ...] = (),
     training: Training | None = None,
+    network: Mapping[str, object] | None = None,
 ) -> tuple[Experiment, Panel]:
     """Complete an experiment from what was asked for, the data set's card and the data itself.
 
@@ -72,12 +73,13 @@ def plan(
     Args:
         schema: roles that were named; an embedded data set's card fills in the others.
         split: where testing begins.
+        network: settings of every recurrent network, by the names of a settings file.
 
     Returns:
         The experiment, and the panel that was read for it.
     """
     training = training or Training()
-    asked = {name: preset(name) for name in models}
+    asked = shaped({name: preset(name) for name in models}, network or {}) if models else {}
     base = preset(split.baseline)
     Window(1 if context is None else context, 1 if horizon is None else horizon)
     panel = read_dataset(data, with_card(data, schema))
@@ -85,7 +87,7 @@ def plan(
     train = panel.until(first_test(split, panel))
     season = suggest(train, split.season).season
     window = complete(train, season, training.validation, context, horizon)
-    forecasters = asked or _all_presets(season)
+    forecasters = asked or shaped(_all_presets(season), network or {})
     if split.baseline not in forecasters:
         forecasters = {split.baseline: base} | forecasters
     forecasters = {n: Seasonal(season) if isinstance(f, Seasonal) else f for n, f in forecasters.items()}
@@ -111,7 +113,7 @@ def first_test(split: Split, panel: Panel) -> Since:
     return since - int((panel.lengths - panel.ends()).max()) if panel.layout.future else since
 
 
-def _all_presets(season: int) -> dict[str, Contestant]:
+def _all_presets(season: int) -> dict[str, Single]:
     return {name: made for name, made in PRESETS.items() if season > 1 or name != "seasonal-naive"}
 
 

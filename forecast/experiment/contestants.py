@@ -261,6 +261,28 @@ def preset(name: str) -> Single:
     return PRESETS[name]
 
 
+def shaped(contestants: Mapping[str, Single], network: Mapping[str, object]) -> dict[str, Single]:
+    """The contestants, with some settings changed in every recurrent network among them.
+
+    Args:
+        network: settings of `RecurrentSettings`, by name.
+
+    Raises:
+        SettingsError: no such setting, one that a network cannot have, or no network to have it.
+
+    Example:
+        >>> shaped({"gru": preset("gru"), "naive": preset("naive")}, {"head": "student"})["gru"].head
+        'student'
+    """
+    found = dict(contestants)
+    for name, made in contestants.items():
+        if isinstance(made, RecurrentSettings):
+            found[name] = settings(RecurrentSettings, asdict(made) | dict(network), "--network")
+    if network and not any(isinstance(made, RecurrentSettings) for made in found.values()):
+        raise SettingsError(f"--network {', '.join(network)}: none of {', '.join(contestants)} is a recurrent network")
+    return found
+
+
 def from_table(name: str, table: Mapping[str, object]) -> Contestant:
     """A contestant from its table in a settings file.
 

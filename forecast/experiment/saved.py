@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Self, TypeGuard, TypeVar
 
@@ -20,7 +20,7 @@ from forecast.evaluation.scores import Scores
 from forecast.experiment.cards import with_card
 from forecast.experiment.compare import first_test
 from forecast.experiment.composed import covering
-from forecast.experiment.contestants import Seasonal, preset
+from forecast.experiment.contestants import Seasonal, preset, shaped
 from forecast.experiment.files import write_frame
 from forecast.experiment.making import networks
 from forecast.experiment.reach import complete, ends, too_short
@@ -49,6 +49,7 @@ def fit_and_save(
     training: Training,
     directory: Path,
     intervals: float | None = None,
+    network: Mapping[str, object] | None = None,
 ) -> tuple[Saved, Panel]:
     """Fit one preset on all rows of a data set and save it; a stateful one with its state after the last row.
 
@@ -56,8 +57,9 @@ def fit_and_save(
         name: of a preset that can be saved: a recurrent network, linear, or a naive rule.
         window: context, horizon and season; None where the data should suggest them.
         intervals: share that calibrated intervals around the forecasts are to cover; None for none.
+        network: settings of the network, by the names of a settings file.
     """
-    settings, (context, horizon, season) = preset(name), window
+    settings, (context, horizon, season) = shaped({name: preset(name)}, network or {})[name], window
     least = Window(1 if context is None else context, 1 if horizon is None else horizon)
     require_savable(_sure(settings.make(least, training), intervals))
     panel = read_dataset(data, with_card(data, schema))

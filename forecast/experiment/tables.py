@@ -111,10 +111,15 @@ def _plain(value: object) -> object:
     return value.isoformat() if isinstance(value, date | time) else value
 
 
-def override(table: Table, assignments: Sequence[str]) -> Table:
+def override(
+    table: Table, assignments: Sequence[str], flag: str = "--set", example: str = "forecasters.gru.hidden_size=128"
+) -> Table:
     """Change entries by dotted name: `forecasters.gru.hidden_size=128`.
 
     Values are read as TOML, and as text where they are not TOML.
+
+    Args:
+        flag: whose values these are, for messages; `example` shows one.
 
     Example:
         >>> override({"window": {"context": 24}}, ["window.context=48", "since=2020-01-01"])
@@ -124,13 +129,13 @@ def override(table: Table, assignments: Sequence[str]) -> Table:
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
         if not equals or not name.strip():
-            raise SettingsError(f"--set {assignment!r}: write NAME=VALUE, such as forecasters.gru.hidden_size=128")
+            raise SettingsError(f"{flag} {assignment!r}: write NAME=VALUE, such as {example}")
         *path, last = name.strip().split(".")
         place = changed
         for part in path:
             place = place.setdefault(part, {})
             if not isinstance(place, dict):
-                raise SettingsError(f"--set {assignment!r}: {part!r} is a value, not a table")
+                raise SettingsError(f"{flag} {assignment!r}: {part!r} is a value, not a table")
         place[last] = _value(text.strip())
     return changed
 
