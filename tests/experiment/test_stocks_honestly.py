@@ -1,0 +1,60 @@
+"""On real prices a network is no better than the random walk, and the package says so."""
+
+import numpy as np
+import pytest
+
+from forecast.data.embedded import read_dataset
+from forecast.data.schema import Schema
+from forecast.evaluation.backtest import backtest
+from forecast.evaluation.directions import MAJORITY, direction_table
+from forecast.evaluation.leaderboard import leaderboard
+from forecast.evaluation.probabilistic import coverage
+from forecast.forecasters.naive import Naive
+from forecast.forecasters.recurrent import Recurrent
+from forecast.nets.heads import Direction, Student
+from forecast.training.fit import Training
+from forecast.windows.feeds import Streamed
+from forecast.windows.window import Window
+
+WINDOW = Window(context=10, horizon=2)
+TICKERS = 8
+
+
+@pytest.fixture(scope="module")
+def scores(shared_data):
+    """A Student-t and a direction network on log returns of some stocks, judged on the second half of 2019."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FORECAST_DATA", str(shared_data))
+        panel = read_dataset("sp500-panel", Schema("Date", ("Adj Close",), "Name"))
+    panel = panel.select(panel.series[:TICKERS])
+    training = Training(epochs=4, learning_rate=2e-3, validation=0.11, device="cpu")
+    heads = {"student": Student(), "direction": Direction(band=0.0)}
+    networks = {
+        name: Recurrent(WINDOW, "gru", 8, head=head, transform="log-return", feed=Streamed(lanes=8), training=training)
+        for name, head in heads.items()
+    }
+    return backtest({"naive": Naive(WINDOW)} | networks, panel, "2019-07-01", season=1)
+
+
+@pytest.mark.data
+def test_log_returns_are_forecast_no_better_than_by_the_random_walk(scores):
+    said = leaderboard(scores, "naive")
+    student = said.frame.set_index("model").loc["student"]
+    assert 0.97 < student["relmae"] < 1.03  # a gain of more than that on prices is a leak, a loss a bug
+    assert "naive" in said.verdict
+
+
+@pytest.mark.data
+def test_directions_are_forecast_no_better_than_by_the_majority(scores):
+    table = direction_table(scores, step=1).set_index("model")
+    chance = table.loc[MAJORITY, "accuracy"]
+    for model in ("student", "direction"):
+        assert table.loc[model, "low"] < chance  # the interval of its accuracy reaches down to knowing nothing
+        assert table.loc[model, "p_value"] > 0.001
+        assert 0.23 < table.loc[model, "brier"] / 2 < 0.27  # a coin's is 0.25
+
+
+@pytest.mark.data
+def test_intervals_of_log_returns_cover_what_they_promise(scores):
+    covered = coverage(0.9)(scores.forecasts["student"], scores.actual)
+    assert np.nanmean(covered) == pytest.approx(0.9, abs=0.04)
