@@ -1,4 +1,4 @@
-"""Stocks, honestly: what log returns, a Student-t and a direction head add to the random walk on a panel of real prices.
+"""Stocks, honestly: what log returns, a Student-t and a direction head add to the random walk on real prices.
 
     python experiments/stocks/report.py [--seed N] [--plots FOLDER]
 

@@ -17,7 +17,7 @@ from forecast.windows.feeds import Streamed
 from forecast.windows.window import Window
 
 WINDOW = Window(context=10, horizon=2)
-TICKERS = 8
+TICKERS = 6
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def scores(shared_data):
         patch.setenv("FORECAST_DATA", str(shared_data))
         panel = read_dataset("sp500-panel", Schema("Date", ("Adj Close",), "Name"))
     panel = panel.select(panel.series[:TICKERS])
-    training = Training(epochs=4, learning_rate=2e-3, validation=0.11, device="cpu")
+    training = Training(epochs=3, learning_rate=2e-3, validation=0.11, device="cpu")
     heads = {"student": Student(), "direction": Direction(band=0.0)}
     networks = {
         name: Recurrent(WINDOW, "gru", 8, head=head, transform="log-return", feed=Streamed(lanes=8), training=training)
@@ -41,7 +41,7 @@ def test_log_returns_are_forecast_no_better_than_by_the_random_walk(scores):
     said = leaderboard(scores, "naive")
     student = said.frame.set_index("model").loc["student"]
     assert 0.97 < student["relmae"] < 1.03  # a gain of more than that on prices is a leak, a loss a bug
-    assert "naive" in said.verdict
+    assert said.verdict.startswith("nothing beats repeating the last value")
 
 
 @pytest.mark.data
@@ -51,7 +51,7 @@ def test_directions_are_forecast_no_better_than_by_the_majority(scores):
     for model in ("student", "direction"):
         assert table.loc[model, "low"] < chance  # the interval of its accuracy reaches down to knowing nothing
         assert table.loc[model, "p_value"] > 0.001
-        assert 0.23 < table.loc[model, "brier"] / 2 < 0.27  # a coin's is 0.25
+        assert 0.24 < table.loc[model, "brier"] < 0.27  # a coin's is 0.25
 
 
 @pytest.mark.data
