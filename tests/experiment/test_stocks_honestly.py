@@ -1,5 +1,7 @@
 """On real prices a network is no better than the random walk, and the package says so."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from forecast.evaluation.backtest import backtest
 from forecast.evaluation.directions import MAJORITY, direction_table
 from forecast.evaluation.leaderboard import leaderboard
 from forecast.evaluation.probabilistic import coverage
+from forecast.experiment.settings import read_experiment
 from forecast.forecasters.naive import Naive
 from forecast.forecasters.recurrent import Recurrent
 from forecast.nets.heads import Direction, Student
@@ -18,6 +21,7 @@ from forecast.windows.window import Window
 
 WINDOW = Window(context=10, horizon=2)
 TICKERS = 6
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +62,11 @@ def test_directions_are_forecast_no_better_than_by_the_majority(scores):
 def test_intervals_of_log_returns_cover_what_they_promise(scores):
     covered = coverage(0.9)(scores.forecasts["student"], scores.actual)
     assert np.nanmean(covered) == pytest.approx(0.9, abs=0.04)
+
+
+def test_the_settings_of_the_run_on_stocks_make_their_contestants():
+    experiment = read_experiment(ROOT / "experiments" / "stocks" / "sp500-panel.toml")
+    made = experiment.contestants()
+    heads = {name: type(model.head) for name, model in made.items() if isinstance(model, Recurrent)}
+    assert heads == {"volatility": Student, "student-gru": Student, "student-lstm": Student, "direction-gru": Direction}
+    assert experiment.schema.past == ()  # volume of the same day would be no leak, but no part of the question
