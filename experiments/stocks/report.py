@@ -20,18 +20,20 @@ import numpy as np
 import pandas as pd
 import torch
 
+from forecast.data.forecast import Actual, Forecast
 from forecast.data.panel import Panel
 from forecast.evaluation.backtest import backtest
 from forecast.evaluation.calibration import calibration_frame, pit
 from forecast.evaluation.directions import direction_table
 from forecast.evaluation.leaderboard import leaderboard
-from forecast.evaluation.probabilistic import coverage, crps, log_score, width
+from forecast.evaluation.probabilistic import coverage, distribution_of, log_score, width
 from forecast.evaluation.scores import Scores
 from forecast.experiment.compare import opened
 from forecast.experiment.settings import Experiment, read_experiment
 
 SETTINGS = Path(__file__).with_name("sp500-panel.toml")
 RECENT = 10
+LEVELS = tuple(np.arange(1, 200) / 200)
 
 
 def judged(experiment: Experiment, panel: Panel) -> Scores:
@@ -76,7 +78,7 @@ def uncertainty(scores: Scores, wild: np.ndarray) -> pd.DataFrame:
         cells = {
             "90 %": coverage(0.9)(said, scores.actual),
             "width %": width(0.9)(said, scores.actual) * percent,
-            "crps %": crps(said, scores.actual) * percent,
+            "crps %": quantile_crps(said, scores.actual) * percent,
             "log score": log_score(said, scores.actual),
         }
         rows += [
@@ -84,6 +86,20 @@ def uncertainty(scores: Scores, wild: np.ndarray) -> pd.DataFrame:
             for group, here in groups.items()
         ]
     return pd.DataFrame(rows)
+
+
+def quantile_crps(forecast: Forecast, actual: Actual) -> np.ndarray:
+    """Twice the mean pinball loss of 199 quantiles [origin, step, target]: the CRPS but for the outermost tails.
+
+    The CRPS itself is infinite here: a price whose logarithm has a t distribution has no mean.
+    """
+    said = distribution_of(forecast)
+    assert said is not None  # its caller asks forecasts with levels
+    total = np.zeros(actual.values.shape)
+    for level in LEVELS:
+        away = actual.values - said.quantiles((level,))[..., 0]
+        total += np.maximum(level * away, (level - 1.0) * away)
+    return 2.0 * total / len(LEVELS)
 
 
 def draw(scores: Scores, panel: Panel, model: str, folder: Path) -> None:

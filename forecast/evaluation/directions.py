@@ -66,7 +66,7 @@ def direction_table(scores: Scores, step: int | None = 1) -> pd.DataFrame:
         row = _row(name, view.said[:, where], codes, len(labels), chance)
         losses = (brier_score(view)[:, where][judged], log_losses(view)[:, where][judged])
         rows.append(row | {"brier": losses[0].mean(), "log_loss": losses[1].mean()} if judged.any() else row)
-    rules = {MAJORITY: np.full(codes.shape, majority), LAST_SIGN: _last_sign(scores.actual, majority)[:, where]}
+    rules = {MAJORITY: np.full(codes.shape, majority), LAST_SIGN: _last_sign(scores.actual, majority)}
     rows = sorted(rows, key=itemgetter("accuracy"), reverse=True) + [
         _row(name, np.broadcast_to(said, codes.shape), codes, len(labels), chance) for name, said in rules.items()
     ]

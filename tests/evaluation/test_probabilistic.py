@@ -294,6 +294,13 @@ def test_the_direction_table_stands_beside_majority_and_last_sign(scores):
         direction_table(scores, step=3)
 
 
+def test_the_last_sign_is_the_same_rule_at_every_step(scores):
+    first, second, both = (direction_table(scores, step).set_index("model") for step in (1, 2, None))
+    assert second.loc["last sign", "accuracy"] < 0.5
+    total = sum(table.loc["last sign", "accuracy"] * table.loc["last sign", "count"] for table in (first, second))
+    assert both.loc["last sign", "accuracy"] * both.loc["last sign", "count"] == pytest.approx(total)
+
+
 def test_a_coin_is_not_called_better_than_the_majority():
     values = np.random.default_rng(3).standard_normal(400).cumsum()
     panel = Panel.from_arrays(values, np.datetime64("2000-01-01") + np.arange(400))

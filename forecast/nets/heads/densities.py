@@ -71,6 +71,9 @@ class Gaussian(Levelled):
 class Student(Levelled):
     """Location, scale and degrees of freedom (above 2) of Student's t: for returns, and whatever has outliers.
 
+    Under transform="log", "log1p" or "log-return" the forecast is the exponential of a t, which has no mean and whose
+    CRPS is infinite, however narrow it is: judge it by log_score, pinball or coverage, or take transform="difference".
+
     Args:
         levels: quantiles of its forecasts.
     """
