@@ -28,7 +28,7 @@ from forecast.evaluation.directions import direction_table
 from forecast.evaluation.leaderboard import leaderboard
 from forecast.evaluation.probabilistic import coverage, distribution_of, log_score, width
 from forecast.evaluation.scores import Scores
-from forecast.experiment.compare import opened
+from forecast.experiment.compare import first_test, opened
 from forecast.experiment.settings import Experiment, read_experiment
 
 SETTINGS = Path(__file__).with_name("sp500-panel.toml")
@@ -38,9 +38,7 @@ LEVELS = tuple(np.arange(1, 200) / 200)
 
 def judged(experiment: Experiment, panel: Panel) -> Scores:
     """The backtest, with a line for every contestant."""
-    since = experiment.split.since
-    assert since is not None
-    started = time.process_time()
+    started, since = time.process_time(), first_test(experiment.split, panel)
     scores = backtest(experiment.contestants(), panel, since, season=1, progress=lambda said: print("  " + said))
     print(f"{time.process_time() - started:.0f} CPU seconds on one thread, {len(scores.origins):,} origins\n")
     return scores
@@ -125,7 +123,7 @@ def main() -> None:
     board = leaderboard(scores, "naive")
     print(board.verdict, board.frame[["model", "relmae", "dm_p", "direction", "fit_seconds"]].to_string(index=False))
     print(board.counts, end="\n\n")
-    wild = wildness(panel, panel.until(experiment.split.since), scores)
+    wild = wildness(panel, panel.until(first_test(experiment.split, panel)), scores)
     print(uncertainty(scores, wild).round(3).to_string(index=False), end="\n\n")
     for step in (1, 5):
         print(f"directions {step} days ahead")
