@@ -3,8 +3,8 @@
     python experiments/covariates.py FILE.toml --without COLUMN [COLUMN ...] [--only CONTESTANT ...]
 
 Fits and judges the contestants of the file twice, at the same origins: as it stands, and without the columns ("holiday"
-is the column that `holidays` computes). Prints the mean absolute error of both over all steps and, for holidays, over the
-steps that fall on one; p is that of the Diebold-Mariano test between the two; seconds are CPU seconds of this process.
+is the column that `holidays` computes). Prints the mean absolute error of both over all steps and, in brackets, over
+the steps that fall on a holiday; p is that of the Diebold-Mariano test between the two; seconds are CPU seconds.
 """
 
 from __future__ import annotations
@@ -57,7 +57,9 @@ def judged(experiment: Experiment, only: Collection[str]) -> tuple[Scores, dict[
 
     split = experiment.split
     since = first_test(split, panel)
-    scores = backtest(contestants, panel, since, ["mae"], stride=split.stride, season=split.season, progress=note)
+    scores = backtest(
+        contestants, panel, since, metrics=["mae"], stride=split.stride, season=split.season, progress=note
+    )
     marks = [*began.values(), time.process_time()]
     return scores, {name: later - at for name, at, later in zip(began, marks, marks[1:], strict=False)}
 
@@ -95,9 +97,7 @@ def main() -> None:
     region = experiment.schema.holidays
     whole, seconds = judged(experiment, args.only)
     part, seconds_less = judged(replace(experiment, schema=less(experiment.schema, args.without)), args.only)
-    print(
-        f"{len(whole.origins):,} origins; without {', '.join(args.without)}; mae (of the steps on holidays, where asked)"
-    )
+    print(f"{len(whole.origins):,} origins; without {', '.join(args.without)}; mae (on holidays)")
     print(f"{'':16s}{'all columns':>22s}{'without':>22s}{'p':>8s}{'CPU s':>16s}")
     held, held_less = on_holidays(whole, region), on_holidays(part, region)
     for name in whole.models:

@@ -3,7 +3,7 @@
     python experiments/prepare.py
 
 Reads under FORECAST_DATA and writes to experiments/prepared/:
-pjm-hourly.csv   from pjm_hourly/PJME_hourly.csv.gz: the doubled autumn hour of 2014 to 2017 is averaged.
+pjm-hourly.csv   from pjm_hourly/PJME_hourly.csv.gz: 2010 to 2018; doubled autumn hours are averaged.
 beijing-pm25.csv from beijing_pm25/PRSA_2010_2014.csv: year, month, day and hour are joined to one column.
 """
 
@@ -19,8 +19,9 @@ FOLDER = Path(__file__).resolve().parent / "prepared"
 
 
 def pjm(data: Path) -> pd.DataFrame:
-    """Hourly load in local time, one row an hour."""
+    """Hourly load in local time from 2010 on, one row an hour."""
     frame = pd.read_csv(data / "pjm_hourly" / "PJME_hourly.csv.gz")
+    frame = frame[frame["ds"] >= "2010"]
     return frame.groupby("ds", as_index=False)["y"].mean().sort_values("ds").rename(columns={"y": "load"})
 
 
