@@ -254,4 +254,7 @@ def _command(named: str, asked: Schema, found: Schema, target: str | None, horiz
     words += ["--time", shlex.quote(asked.time)] if asked.time else []
     words += ["--target", shlex.quote(target)] if target else ["--target", "COLUMN"]
     words += ["--series", shlex.quote(found.series)] if found.series else []
+    lists = {"--past": asked.past, "--future": asked.future, "--categorical": asked.categorical}
+    lists |= {"--holidays": (asked.holidays or "",), "--exchange": (asked.exchange or "",)}
+    words += [f"{flag} {shlex.quote(','.join(names))}" for flag, names in lists.items() if any(names)]
     return " ".join([*words, "--horizon", str(horizon) if horizon else "STEPS"])

@@ -78,6 +78,8 @@ def test_columns_of_text_are_named_as_covariates_with_their_missing_cells(tmp_pa
     assert found.texts == {"wind": 2}
     assert found.missing == {"wind": 100}
     assert "wind (2 names): covariates for --past" in found.to_text()
+    asked = Schema(targets=("load",), past=("wind", "note"), categorical=("wind", "note"))
+    assert "--past wind,note --categorical wind,note --horizon" in describe(frame, asked).command
 
 
 def test_a_description_is_plain_json() -> None:
