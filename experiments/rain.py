@@ -2,7 +2,7 @@
 
     python experiments/rain.py
 
-Fits the networks of weather-aus-rain.toml and judges their probabilities. "majority" says the shares of the training rows,
+Fits the networks of weather-aus-rain.toml and judges their probabilities. "majority" says the shares of training rows,
 "persistence" those of the training rows that follow a day like today, at the same origins. CPU seconds of the fits.
 """
 
