@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 
 from forecast.data import checks
+from forecast.data.codes import MOST, encode
+from forecast.data.files import MISSING
 from forecast.data.panel import Panel
 from forecast.data.readers import Analysis, analyse, frame_table, open_table, panel_of
 from forecast.data.roles import PARTS, UNNAMED, is_constant, series_candidates
@@ -44,6 +46,7 @@ class Description:
         shortest: rows of the shortest series.
         longest: rows of the longest series.
         missing: missing cells by column, where there are any.
+        texts: names that columns of text hold, by column; covariates of categories, if they repeat.
         constant: columns that never change.
         candidates: columns that could be forecast.
         target: the one the suggestion is for; None when there is none.
@@ -72,6 +75,7 @@ class Description:
     shortest: int
     longest: int
     missing: dict[str, int]
+    texts: dict[str, int]
     constant: tuple[str, ...]
     candidates: tuple[str, ...]
     target: str | None
@@ -112,6 +116,9 @@ class Description:
         yield "series", self._series()
         missing = [f"{name} {count:,}" for name, count in self.missing.items()]
         yield "missing", _list(missing) if missing else "none"
+        if self.texts:
+            texts = [f"{name} ({count:,} names)" for name, count in self.texts.items()]
+            yield "text", f"{_list(texts)}: covariates for --past, if you like"
         yield "constant", _list(self.constant) if self.constant else "none"
         yield "targets", f"{_list(self.candidates)} (candidates)" if self.candidates else "none found"
         if self.season is not None:
@@ -176,7 +183,8 @@ def describe(data: str | Path | pd.DataFrame, schema: Schema | None = None) -> D
         series=len(panel.series) if panel is not None else 1,
         shortest=int(lengths.min()),
         longest=int(lengths.max()),
-        missing=_missing(frame),
+        missing=_missing(frame, analysis.schema),
+        texts=_texts(frame, analysis.schema),
         constant=tuple(name for name in frame.columns if is_constant(frame[name])),
         candidates=candidates,
         target=target,
@@ -223,9 +231,22 @@ def _usable(analysis: Analysis, target: str | None) -> Panel | None:
     return panel_of(analysis.rows.once(), values, np.zeros((len(analysis.rows.series), 0)), schema, ())
 
 
-def _missing(frame: pd.DataFrame) -> dict[str, int]:
-    counts = {name: int((frame[name].isna() | (frame[name] == "")).sum()) for name in frame.columns}
+def _missing(frame: pd.DataFrame, schema: Schema) -> dict[str, int]:
+    texts = _text_columns(frame, schema)
+    absent = {name: MISSING if name in texts else ("",) for name in frame.columns}
+    counts = {name: int((frame[name].isna() | frame[name].isin(words)).sum()) for name, words in absent.items()}
     return {name: count for name, count in counts.items() if count}
+
+
+def _texts(frame: pd.DataFrame, schema: Schema) -> dict[str, int]:
+    """How many names stand in columns of text that could be categories."""
+    counts = {name: len(encode(frame[name])[1]) for name in _text_columns(frame, schema)}
+    return {name: count for name, count in counts.items() if 1 < count <= MOST}
+
+
+def _text_columns(frame: pd.DataFrame, schema: Schema) -> list[str]:
+    named = {schema.time, schema.series, *schema.targets}
+    return [name for name in frame.columns if name not in named and not checks.is_number(frame[name])]
 
 
 def _command(named: str, asked: Schema, found: Schema, target: str | None, horizon: int | None) -> str:
@@ -233,4 +254,7 @@ def _command(named: str, asked: Schema, found: Schema, target: str | None, horiz
     words += ["--time", shlex.quote(asked.time)] if asked.time else []
     words += ["--target", shlex.quote(target)] if target else ["--target", "COLUMN"]
     words += ["--series", shlex.quote(found.series)] if found.series else []
+    lists = {"--past": asked.past, "--future": asked.future, "--categorical": asked.categorical}
+    lists |= {"--holidays": (asked.holidays or "",), "--exchange": (asked.exchange or "",)}
+    words += [f"{flag} {shlex.quote(','.join(names))}" for flag, names in lists.items() if any(names)]
     return " ".join([*words, "--horizon", str(horizon) if horizon else "STEPS"])

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.data.panel import Origins, Panel
-from forecast.distributions import Distribution
+from forecast.distributions import Categories, Distribution
 
 
 class HasWindow(Protocol):
@@ -91,7 +91,11 @@ class Forecast:
         return len(self.origins)
 
     def to_frame(self) -> pd.DataFrame:
-        """Long frame: series, origin, time, step, target and one column per level, or `mean`."""
+        """Long frame: series, origin, time, step, target and one column per level, or `mean`.
+
+        Where classes are forecast, also the probability of each, `P(up)`; for a categorical target `mean` is a code,
+        and `category` the name of the most probable one.
+        """
         origins, steps, targets, _ = self.values.shape
         names = np.asarray(self.series, dtype=object)[self.origins.series]
         frame = {
@@ -103,7 +107,17 @@ class Forecast:
         }
         labels = [f"{level:g}" for level in self.levels] or ["mean"]
         columns = {label: self.values[..., i].reshape(-1) for i, label in enumerate(labels)}
-        return pd.DataFrame(frame | columns)
+        return pd.DataFrame(frame | columns | self._classes())
+
+    def _classes(self) -> dict[str, np.ndarray]:
+        said = self.distribution
+        if not isinstance(said, Categories):
+            return {}
+        shares = {f"P({label})": said.probabilities[..., i].reshape(-1) for i, label in enumerate(said.labels)}
+        if said.directional:
+            return shares
+        names = np.asarray(said.labels, dtype=object)[said.mode().astype(np.int64)]
+        return {"category": names.reshape(-1)} | shares
 
     def __repr__(self) -> str:
         return (

@@ -95,13 +95,18 @@ def leaderboard(scores: Scores, baseline: str = "naive") -> Leaderboard:
     return Leaderboard(
         frame=frame,
         baseline=baseline,
-        verdict=verdict(frame, baseline, evidence),
+        verdict=verdict(frame, baseline, evidence) if others or not scores.failed else _alone(scores, baseline),
         terms=scores.terms,
         counts=count_outcomes(per_series_tests(scores, baseline)) if several else None,
         failed=scores.failed,
         untested=tests[baseline].reason,
         targets=scores.forecasts[baseline].targets,
     )
+
+
+def _alone(scores: Scores, baseline: str) -> str:
+    """The verdict where the baseline is all that is left: that nobody beats it would sound like a finding."""
+    return f"{baseline} was compared with nobody: {', '.join(scores.failed)} failed, as is said below"
 
 
 def _frame(scores: Scores, baseline: str, dm_p: Mapping[str, float]) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from forecast.evaluation.scores import Terms
 # What a narrow terminal does without, first to go first.
 LEAST_NEEDED = (
     *("rmsse", "parameters", "bias", "predict_ms", "rmse", "smape"),
-    *("mase", "coverage_90", "direction", "fit_seconds", "crps", "relmae", "dm_p"),
+    *("mase", "coverage_90", "direction", "fit_seconds", "crps", "relmae", "brier", "dm_p", "accuracy"),
 )
 GAP = 2
 DESCRIBED = {

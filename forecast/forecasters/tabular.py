@@ -40,15 +40,18 @@ class Preset:
         make: makes it from a seed.
         windows: most training windows it is given (one window per origin and target).
         by_step: one output with the step as an input, for regressors that have a single output.
+        double: fit in float64, where a solver squares what it is given: inputs that nearly repeat each other, such as
+            one-hot columns of categories, would leave a linear solution little of float32's seven digits.
     """
 
     make: Callable[[int], Regressor]
     windows: int
     by_step: bool = False
+    double: bool = False
 
 
 PRESETS: dict[str, Preset] = {
-    "ridge": Preset(lambda seed: Ridge(alpha=1.0), 50_000),
+    "ridge": Preset(lambda seed: Ridge(alpha=1.0), 50_000, double=True),
     "knn": Preset(lambda seed: KNeighborsRegressor(n_neighbors=20, algorithm="brute"), 20_000),
     "forest": Preset(
         lambda seed: RandomForestRegressor(
@@ -140,6 +143,8 @@ class Tabular:
             raise TrainingError(
                 f"no window has all its {self.window.horizon} target steps observed; shorten the horizon"
             )
+        if self.preset.double:
+            x, y = x.astype(np.float64), y.astype(np.float64)
         with warnings.catch_warnings():
             # A fixed number of passes is the setting; that the solver could go on is no news.
             warnings.simplefilter("ignore", ConvergenceWarning)

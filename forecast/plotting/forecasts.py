@@ -54,7 +54,7 @@ def plot(
             times, forecast.point[where, :, column], color=FORECAST, marker=marker, ms=4, label="forecast", zorder=4
         )
         ax.axvline(forecast.known[where], color=SOFT, lw=1.0, ls=(0, (3, 3)), zorder=1)
-        _words(ax, forecast, index, column, where)
+        _words(ax, forecast, index, column, where, panel.categories.get(forecast.targets[column]))
     return ax
 
 
@@ -125,12 +125,16 @@ def _bands(ax: Axes, forecast: Forecast, where: int, column: int, times: np.ndar
             ax.fill_between(times, lower, upper, color=FORECAST, alpha=alpha, lw=0, label=label, zorder=2)
 
 
-def _words(ax: Axes, forecast: Forecast, index: int, column: int, where: int) -> None:
+def _words(
+    ax: Axes, forecast: Forecast, index: int, column: int, where: int, categories: tuple[str, ...] | None
+) -> None:
     name, target, horizon = forecast.series[index], forecast.targets[column], forecast.values.shape[1]
     known = str(forecast.known[where].astype("datetime64[m]")).replace("T", " ").removesuffix(" 00:00")
     of = f"{target} of {name}" if len(forecast.series) > 1 else target
     ax.set_title(f"{of}: forecast made at {known}, {horizon} step{'s' if horizon > 1 else ''} ahead")
     ax.set_ylabel(target)
+    if categories:
+        ax.set_yticks(range(len(categories)), categories)
     ax.margins(x=0.02)
     concise_dates(ax)
     ax.legend(loc="upper left", bbox_to_anchor=(0.0, -0.12), ncols=5, borderaxespad=0.0)

@@ -70,6 +70,18 @@ def test_gaps_missing_cells_and_constant_columns_are_counted() -> None:
     assert found.candidates == ("load",)
 
 
+def test_columns_of_text_are_named_as_covariates_with_their_missing_cells(tmp_path: Path) -> None:
+    frame = frame_of(synthetic.seasonal(rows=300)).drop(columns="name")
+    frame["wind"], frame["note"] = np.resize(["N", "SW", "NA"], 300), "same"
+    frame.to_csv(tmp_path / "wind.csv", index=False)
+    found = describe(tmp_path / "wind.csv", Schema(targets=("load",)))
+    assert found.texts == {"wind": 2}
+    assert found.missing == {"wind": 100}
+    assert "wind (2 names): covariates for --past" in found.to_text()
+    asked = Schema(targets=("load",), past=("wind", "note"), categorical=("wind", "note"))
+    assert "--past wind,note --categorical wind,note --horizon" in describe(frame, asked).command
+
+
 def test_a_description_is_plain_json() -> None:
     found = json.loads(json.dumps(describe(frame_of(synthetic.random_walk(series=2, rows=60))).to_json()))
     assert found["series"] == 2

@@ -13,6 +13,7 @@ from forecast.data import synthetic
 from forecast.data.forecast import Forecast, forecast_times, truth
 from forecast.data.panel import Origins, Panel, carry_forward
 from forecast.data.schema import Schema
+from forecast.distributions import Categories
 from forecast.errors import DataError, SettingsError
 
 
@@ -115,6 +116,17 @@ def test_a_forecast_becomes_a_long_frame(panel: Panel) -> None:
     mean = Forecast.at(panel, panel.end_origins(), np.zeros((2, 3, 1)))
     assert mean.to_frame().columns[-1] == "mean"
     assert len(mean) == 2
+
+
+def test_a_frame_of_classes_names_the_category_and_the_probability_of_each(panel: Panel) -> None:
+    shares = np.array([[[[0.2, 0.8]]], [[[0.7, 0.3]]]])
+    rain = Forecast.at(panel, panel.end_origins(), np.zeros((2, 1, 1)), (), Categories(("no", "yes"), shares))
+    frame = rain.to_frame()
+    assert frame["category"].tolist() == ["yes", "no"]
+    assert frame["P(yes)"].tolist() == [0.8, 0.3]
+    moves = Categories(("down", "flat", "up"), np.full((2, 1, 1, 3), 1 / 3), last=np.zeros((2, 1)))
+    frame = Forecast.at(panel, panel.end_origins(), np.zeros((2, 1, 1)), (), moves).to_frame()
+    assert frame.columns.tolist()[-4:] == ["mean", "P(down)", "P(flat)", "P(up)"]
 
 
 def test_origins_are_indexed_like_arrays() -> None:

@@ -1,6 +1,7 @@
 """The leaderboard: its columns, its tests against the baseline, and what it says in words."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -99,6 +100,19 @@ def test_the_text_says_what_everything_means_and_fits(contest):
             assert said in flat
     assert "Left out at this width" in board.to_text(60)
     assert "Left out" not in board.to_text(160)
+
+
+def test_a_baseline_whose_rivals_all_failed_is_not_called_unbeaten(walks, make):
+    board = leaderboard(backtest({"naive": make.repeat_last(), "bad": make.quitter(2)}, walks, since=0.5, season=1))
+    assert board.verdict == "naive was compared with nobody: bad failed, as is said below"
+
+
+def test_a_narrow_table_keeps_the_accuracy_of_classes_longest(contest):
+    board = leaderboard(contest)
+    frame = board.frame.assign(accuracy=0.8, brier=0.2)
+    text = replace(board, frame=frame).to_text(90)
+    assert "accuracy" in text.split("Left out")[0]
+    assert "rmsse" in text.split("Left out")[1]
 
 
 def test_the_notebook_table_escapes_names(walks, make):

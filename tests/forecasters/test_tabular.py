@@ -102,3 +102,8 @@ def test_errors_speak_of_what_is_missing():
         Tabular(WINDOW).predict(panel)
     with pytest.raises(TrainingError, match="context 600"):
         Tabular(Window(600, 3)).fit(panel)
+
+
+def test_ridge_is_solved_in_double_precision():
+    panel = sample_panel(6, 3)
+    assert Tabular(WINDOW, "ridge").fit(panel).model.coef_.dtype == np.float64

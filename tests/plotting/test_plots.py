@@ -15,6 +15,8 @@ from matplotlib import pyplot as plt
 
 from forecast.data.forecast import Forecast
 from forecast.data.panel import Origins, Panel
+from forecast.data.readers import from_frame
+from forecast.data.schema import Schema
 from forecast.errors import SettingsError
 from forecast.plotting import plot, plot_scores, plot_steps
 
@@ -47,6 +49,13 @@ def line(ax, label):
 def draw(ax):
     ax.figure.canvas.draw()
     return ax
+
+
+def test_codes_of_a_categorical_target_are_drawn_under_their_names():
+    frame = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=80), "rain": np.resize(["no", "yes"], 80)})
+    rain = from_frame(frame, Schema("day", ("rain",), categorical=("rain",)))
+    ax = draw(plot(forecast_of(rain, rain.end_origins(), 2), rain))
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["no", "yes"]
 
 
 @pytest.mark.parametrize("horizon", [1, 7, 96])
