@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from forecast.data.panel import Origins, Panel
+from forecast.data.panel import Origins, Panel, carry_forward
 from forecast.data.schema import Schema
 from forecast.errors import DataError, SettingsError
 from forecast.experiment.contestants import RecurrentSettings, from_table, to_table
@@ -200,3 +200,23 @@ def test_what_a_transform_does_not_take_is_missing_for_heads_of_changes():
     observed[70:75] = False
     missing = replace(panel, values=values, observed=observed)
     np.testing.assert_array_equal(said(model.predict(spoilt)), said(model.predict(missing)))
+
+
+def test_zeros_behind_the_training_rows_are_missing_to_box_cox_at_any_power():
+    """A power above 0 gives a zero a number of its own, -1 / power, far below all others."""
+    counts = 1.0 + np.random.default_rng(0).poisson(3, size=120)
+    counts[[100, 104, 119]] = 0.0  # in the rows that choose the epoch, and at the end
+    schema = Schema(time="time", targets=("count",))
+    panel = Panel.from_arrays(counts, np.arange(120).astype("M8[h]"), series=["long"], schema=schema)
+    model = recurrent(transform="box-cox").fit(panel)
+    assert model.scale.power.item() > 0
+    assert np.isfinite(model.noise).all()
+    observed = np.ones_like(panel.observed)
+    observed[counts == 0] = False
+    gone = replace(panel, values=carry_forward(panel.values, observed, panel.offsets), observed=observed)
+    origin = panel.end_origins()
+    expected = said(model.predict(gone, origin))
+    np.testing.assert_array_equal(said(model.predict(panel, origin)), expected)
+    live = model.live(panel.until(119))
+    live.update({"time": panel.times[119], "count": 0.0})
+    np.testing.assert_allclose(said(live.forecast()), expected, rtol=1e-5)
