@@ -37,9 +37,10 @@ class Warp:
     offset: float = 0.0
 
     def forward(self, values: np.ndarray) -> np.ndarray:
-        """Own units to transformed ones; NaN or infinite where there is no transform (not above -offset)."""
+        """Own units to transformed ones; -inf for what is not above -offset, at any power, NaN for NaN."""
+        above = values + self.offset
         with np.errstate(divide="ignore", invalid="ignore"):
-            return boxcox(values + self.offset, self.power)
+            return np.where(above <= 0, -np.inf, boxcox(above, self.power))
 
     def inverse(self, values: np.ndarray) -> np.ndarray:
         """Transformed units to own ones; what lies below the range of the map becomes its lower end, -offset."""
@@ -71,8 +72,6 @@ class Outward:
     def to_base(self, values: np.ndarray) -> np.ndarray:
         """Own units to those of the scale; -inf below the range of the transform."""
         plain = values if self.warp is None else self.warp.forward(values)
-        if self.warp is not None:
-            plain = np.where(values <= -self.warp.offset, -np.inf, plain)
         return (plain - self.center) / self.spread
 
     def from_base(self, values: np.ndarray) -> np.ndarray:

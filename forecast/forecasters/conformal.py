@@ -105,12 +105,10 @@ class Conformal:
             raise SettingsError(f"method={method!r}: 'split' or 'rolling'")
         self.forecaster, self.calibration, self.method, self.refit = forecaster, calibration, method, refit
         self.levels = None if levels is None else in_order(levels)
-        least = needed(np.array(self.levels or LEVELS))
-        if isinstance(memory, bool) or not isinstance(memory, int | np.integer) or memory < least:
-            raise SettingsError(
-                f"memory={memory!r}: a whole number of origins, at least {least} for levels {self.levels or LEVELS}"
-            )
+        if isinstance(memory, bool) or not isinstance(memory, int | np.integer) or memory < 1:
+            raise SettingsError(f"memory={memory!r}: a whole number of origins, 1 or more")
         self.memory = int(memory)
+        self._require_memory(self.levels or LEVELS)
         self.fitted: Fitted | None = None
         self.schema: Schema | None = None
 
@@ -145,6 +143,7 @@ class Conformal:
         if isinstance(said.distribution, Categories):
             raise SettingsError("classes have no errors in units of the series: calibrate a head of values instead")
         levels = self.levels or (in_order(said.levels) if said.levels else LEVELS)
+        self._require_memory(levels)
         measured = Sizes.fit(train)
         scores = self._scores(panel, said, levels, measured)
         shifts = ranked(scores, np.array(levels))
@@ -249,6 +248,15 @@ class Conformal:
         width = measured.of(panel, self.window.context)[said.origins.series]
         errors = (values[..., None] - quantiles_at(said, levels)) / width[:, None, :, None]
         return np.where(seen[..., None] & np.isfinite(errors), errors, np.nan)
+
+    def _require_memory(self, levels: tuple[float, ...]) -> None:
+        """Raise SettingsError where a rolling calibration could never hold errors enough for its levels."""
+        least = needed(np.array(levels))
+        if self.method == "rolling" and self.memory < least:
+            raise SettingsError(
+                f"memory={self.memory}: a whole number of origins, at least {least} for levels {levels}; or take "
+                "levels nearer to 0.5"
+            )
 
     def _require_enough(self, scores: np.ndarray, shifts: np.ndarray, levels: tuple[float, ...]) -> None:
         if np.isfinite(shifts).all():

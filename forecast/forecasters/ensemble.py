@@ -129,11 +129,16 @@ class Ensemble:
             raise SettingsError(
                 f"members {others or list(found)} do not forecast the same classes: give all of them the same head"
             )
-        shares = self._combined([each.probabilities for each in found.values()])
-        told = replace(first, probabilities=shares / shares.sum(axis=-1, keepdims=True))
+        told = replace(first, probabilities=self._shares([each.probabilities for each in found.values()]))
         return replace(
             forecast, values=forecast.values if told.directional else told.mode()[..., None], distribution=told
         )
+
+    def _shares(self, parts: Sequence[np.ndarray]) -> np.ndarray:
+        """Probabilities combined; medians that are all 0 (each member sure of another class) give way to means."""
+        shares = self._combined(parts)
+        total = shares.sum(axis=-1, keepdims=True)
+        return np.where(total > 0, shares / np.where(total > 0, total, 1.0), np.mean(parts, axis=0))
 
     def _levels(self, said: Mapping[str, Forecast]) -> tuple[float, ...]:
         """Levels that every member can answer; none where all give points."""

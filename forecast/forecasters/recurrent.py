@@ -217,6 +217,7 @@ class Recurrent:
         assert self.scale is not None
         scale = self.scale.of(panel, self.window.context)
         panel = self._reaching(panel, origins, steps)
+        scale.require_taken(panel, origins)
         rows = scaled_rows(panel, scale, cycles=self.cycles, ahead=self.knows_ahead, gaps=self.absent)
         rows = rows.to(next(self.network.parameters()).device)
         if isinstance(self.feed, Streamed):

@@ -63,7 +63,7 @@ def measure_of(transform: str, head: Head) -> Measure:
         SettingsError: no such transform, or one that does not go with the head.
     """
     if transform not in TRANSFORMS:
-        raise SettingsError(f"transform {transform!r}{did_you_mean(transform, TRANSFORMS)}")
+        raise SettingsError(f"transform {transform!r}{did_you_mean(str(transform), TRANSFORMS)}")
     measure = Measure(RELATIVE.get(transform, transform), head.units)  # type: ignore[arg-type]
     if measure.transform != "none":
         name = type(head).__name__

@@ -282,3 +282,17 @@ def test_what_cannot_be_calibrated_is_refused_with_what_would_help():
 def test_settings_that_make_no_sense_are_refused(settings, message):
     with pytest.raises(SettingsError, match=message):
         Conformal(Naive(WINDOW), **settings)
+
+
+def test_memory_is_asked_for_by_rolling_calibrations_alone():
+    walk = series(np.random.default_rng(0).normal(size=900).cumsum())
+    wide = Conformal(Naive(WINDOW), (0.005, 0.995), calibration=0.5, memory=20).fit(walk).predict(walk)
+    assert wide.levels == (0.005, 0.5, 0.995)
+
+
+def test_levels_of_the_forecaster_that_a_memory_can_never_serve_are_refused():
+    """Without that, a rolling calibration would be a split one for ever."""
+    walk = series(np.random.default_rng(0).normal(size=900).cumsum())
+    inner = Conformal(Naive(WINDOW), (0.005, 0.995), calibration=0.5)
+    with pytest.raises(SettingsError, match="memory=20: .* at least 199 for levels"):
+        Conformal(inner, method="rolling", memory=20, calibration=0.3).fit(walk)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -141,3 +143,20 @@ def test_the_mean_of_many_noisy_forecasters_is_nearer_to_the_truth_than_each_of_
     ahead = WINDOW.origins(panel)
     errors = [np.abs(said.point[:, 0, 0] - values[ahead.step]).mean() for said in many.forecasts(panel, ahead).values()]
     assert np.abs(many.predict(panel, ahead).point[:, 0, 0] - values[ahead.step]).mean() < 0.7 * min(errors)
+
+
+def test_the_median_of_members_sure_of_different_classes_is_no_division_by_zero():
+    class Sure(Naive):
+        def __init__(self, code):
+            super().__init__(WINDOW)
+            self.code = code
+
+        def predict(self, panel, origins=None):
+            said = super().predict(panel, origins)
+            shares = np.zeros((*said.values.shape[:3], 3))
+            shares[..., self.code] = 1.0
+            last = np.zeros((len(said), said.values.shape[2]))
+            return replace(said, distribution=Categories(("down", "flat", "up"), shares, last))
+
+    told = Ensemble([Sure(0), Sure(1), Sure(2)], "median").fit(PANEL).predict(PANEL, ORIGINS).distribution
+    np.testing.assert_allclose(told.probabilities, 1 / 3)

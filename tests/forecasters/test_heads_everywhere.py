@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from forecast.data.panel import Origins, Panel
+from forecast.data.panel import Origins, Panel, carry_forward
 from forecast.data.schema import Schema
 from forecast.errors import DataError, SettingsError
 from forecast.experiment.contestants import RecurrentSettings, from_table, to_table
@@ -174,3 +174,49 @@ def test_settings_files_name_heads_and_transforms():
     assert from_table("mine", to_table(made)) == made
     with pytest.raises(SettingsError, match="band means nothing to a student head"):
         from_table("mine", table | {"band": 0.5})
+
+
+@pytest.mark.parametrize("head", [Point(), Direction(0.0)], ids=str)
+def test_a_series_without_any_value_that_the_transform_takes_is_refused_not_guessed(head):
+    panel = sample_panel(8, 4, past=0).select(["long"])
+    model = recurrent(head=head, transform="log").fit(panel)
+    zeros = replace(panel, values=np.zeros_like(panel.values), observed=np.ones_like(panel.observed), series=("new",))
+    with pytest.raises(DataError, match="'y0' in series 'new': no value up to row .* is above 0"):
+        model.predict(zeros)
+    live = model.live(zeros)
+    assert live.ready == ()
+    with pytest.raises(DataError, match="'new' forecasts once 'y0' has a value above 0"):
+        live.forecast()
+
+
+def test_what_a_transform_does_not_take_is_missing_for_heads_of_changes():
+    panel = sample_panel(8, 4, past=0).select(["long"])
+    model = recurrent(head=Direction(0.0), transform="log").fit(panel.until(60))
+    values = panel.values.copy()
+    values[70:75] = 0.0
+    spoilt = replace(panel, values=values, observed=np.ones_like(panel.observed))
+    values = np.where(values == 0, values[69], values)
+    observed = np.ones_like(panel.observed)
+    observed[70:75] = False
+    missing = replace(panel, values=values, observed=observed)
+    np.testing.assert_array_equal(said(model.predict(spoilt)), said(model.predict(missing)))
+
+
+def test_zeros_behind_the_training_rows_are_missing_to_box_cox_at_any_power():
+    """A power above 0 gives a zero a number of its own, -1 / power, far below all others."""
+    counts = 1.0 + np.random.default_rng(0).poisson(3, size=120)
+    counts[[100, 104, 119]] = 0.0  # in the rows that choose the epoch, and at the end
+    schema = Schema(time="time", targets=("count",))
+    panel = Panel.from_arrays(counts, np.arange(120).astype("M8[h]"), series=["long"], schema=schema)
+    model = recurrent(transform="box-cox").fit(panel)
+    assert model.scale.power.item() > 0
+    assert np.isfinite(model.noise).all()
+    observed = np.ones_like(panel.observed)
+    observed[counts == 0] = False
+    gone = replace(panel, values=carry_forward(panel.values, observed, panel.offsets), observed=observed)
+    origin = panel.end_origins()
+    expected = said(model.predict(gone, origin))
+    np.testing.assert_array_equal(said(model.predict(panel, origin)), expected)
+    live = model.live(panel.until(119))
+    live.update({"time": panel.times[119], "count": 0.0})
+    np.testing.assert_allclose(said(live.forecast()), expected, rtol=1e-5)

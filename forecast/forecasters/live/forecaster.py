@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -232,12 +233,21 @@ class Live:
         return said
 
     def _ready(self, place: int) -> bool:
-        return self.carried.tracks[place].rows >= self.window.context
+        return self.carried.tracks[place].rows >= self.window.context and not self._untaken(place)
+
+    def _untaken(self, place: int) -> list[str]:
+        """Targets of which a series has shown nothing that the transform takes."""
+        if self.scale.power is None:
+            return []
+        newest = self.carried.tracks[place].last
+        return [name for name, value in zip(self.schema.targets, newest, strict=False) if math.isnan(value)]
 
     def _waits(self, place: int) -> str:
         """What a series that does not forecast yet is waiting for."""
         rows, context = self.carried.tracks[place].rows, self.window.context
         few = f"has few rows so far: it forecasts after {context} rows ({rows} so far)"
+        if rows >= context and (untaken := self._untaken(place)):
+            few = f"forecasts once {' and '.join(map(repr, untaken))} has a value above {0 - self.scale.offset:g}"
         cold = self.cold[place].waits(context, self.schema.targets) if place in self.cold else few
         return f"{named(self.names[place])} {cold}"
 

@@ -129,8 +129,8 @@ class GaussianMixture(Levelled):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.components < 2:
-            raise SettingsError(f"components={self.components}: at least 2 (one is the Gaussian head)")
+        if not isinstance(self.components, int) or self.components < 2:
+            raise SettingsError(f"components={self.components}: a whole number, at least 2 (one is the Gaussian head)")
 
     @property
     def width(self) -> int:

@@ -115,7 +115,7 @@ def checked_levels(levels: tuple[float, ...]) -> tuple[float, ...]:
         >>> checked_levels((0.9, 0.5, 0.1))
         (0.1, 0.5, 0.9)
     """
-    wrong = [level for level in levels if not 0 < level < 1]
+    wrong = [level for level in levels if not isinstance(level, int | float) or not 0 < level < 1]
     if wrong:
         raise SettingsError(f"level {wrong[0]!r}: levels lie between 0 and 1")
     if len(set(levels)) < len(levels) or 0.5 not in levels:
