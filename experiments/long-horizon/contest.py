@@ -110,8 +110,8 @@ def penalty_share(cell: Cell, experiment: Experiment) -> float:
 def run(cell: Cell, experiment: Experiment) -> dict[str, object]:
     """Fit and judge one cell.
 
-    "linear" is solved on training rows alone, as the protocol has it, and its validation rows are unseen. "linear-refit"
-    chooses its penalty and is then solved on the validation rows too, so it has no validation error.
+    "linear" is solved on training rows alone, as the protocol has it, and has not seen the validation rows when it is
+    judged there. "linear-refit" is solved on the validation rows too, so it has no validation error.
     """
     panel, protocol = _panel(cell.data)
     model = make(cell, experiment)

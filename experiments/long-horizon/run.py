@@ -15,8 +15,7 @@ from pathlib import Path
 
 import torch
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "benchmarks")]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 import contest
 import table
@@ -43,7 +42,8 @@ def main(arguments: list[str] | None = None) -> None:
         table.write(args.out)
         print(
             f"  {cell.name:34s} test {entry['test'][0]:.4f} / {entry['test'][1]:.4f}  "
-            f"fit {entry['fit_seconds']:.1f} s, judged in {entry['judge_seconds']:.1f} s, peak {entry['peak_gb']:.1f} GB",
+            f"fit {entry['fit_seconds']:.1f} s, judged in {entry['judge_seconds']:.1f} s, "
+            f"peak {entry['peak_gb']:.1f} GB",
             flush=True,
         )
     print(table.write(args.out))
