@@ -6,7 +6,7 @@ import json
 import os
 import resource
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
 from pathlib import Path
 
@@ -14,9 +14,10 @@ from protocol import Protocol, judged, standard_panel
 
 from forecast.data.forecast import Forecaster
 from forecast.data.panel import Panel
-from forecast.experiment.contestants import RecurrentSettings, to_table
+from forecast.experiment.contestants import Contestant, RecurrentSettings, to_table
 from forecast.experiment.settings import Experiment, read_experiment
 from forecast.forecasters.linear import Linear
+from forecast.training.fit import Training
 from forecast.windows.window import Window
 
 HERE = Path(__file__).resolve().parent
@@ -85,14 +86,20 @@ def drawn(model: str) -> bool:
 
 
 def settings_of(cell: Cell, experiment: Experiment) -> dict[str, object]:
-    """Everything the figures of a cell depend on, as it is kept beside them."""
+    """What the figures of a cell depend on, as it is kept beside them: all that differs from the package's defaults."""
     if cell.model.startswith("linear"):
         return {"context": LINEAR_CONTEXT[cell.data], "validation": penalty_share(cell, experiment)}
     contestant = experiment.forecasters[cell.model]
-    settings: dict[str, object] = {"contestant": to_table(contestant), "window": asdict(experiment.window)}
+    settings = {"kind": to_table(contestant)["kind"], "contestant": said(contestant), "window": said(experiment.window)}
     if isinstance(contestant, RecurrentSettings):
-        settings["training"] = asdict(experiment.training)
+        settings["training"] = said(experiment.training)
     return json.loads(json.dumps(settings))
+
+
+def said(settings: Contestant | Window | Training) -> dict[str, object]:
+    """The fields that are not at their default, so that a new field of the package makes no cell out of date."""
+    usual = {each.name: each.default for each in fields(settings)}
+    return {name: value for name, value in asdict(settings).items() if value != usual[name]}
 
 
 def make(cell: Cell, experiment: Experiment) -> Forecaster:
