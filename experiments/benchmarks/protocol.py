@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +29,9 @@ PROTOCOLS = {
     "etth1": Protocol("ett/ETTh1.csv", 8640, 11520, 14400),
     "ettm1": Protocol("ett/ETTm1.csv.gz", 4 * 8640, 4 * 11520, 4 * 14400),
     "jena-weather": Protocol("weather_jena2020/weather.csv.gz", 36887, 42157, 52696),
+    "exchange-rate": Protocol("exchange_rate/exchange_rate.csv", 5311, 6071, 7588),
 }
+CELLS = 8_000_000  # forecast cells of one slice of origins: 64 MB an array, whatever the horizon and the channels
 
 
 def standard_panel(name: str) -> tuple[Panel, Protocol]:
@@ -49,8 +52,34 @@ def errors(model: Forecaster, panel: Panel, start: int, stop: int) -> tuple[floa
     horizon = model.window.horizon
     steps = np.arange(start, stop - horizon + 1)
     squares, misses, cells = 0.0, 0.0, 0
-    for some in np.array_split(steps, max(1, len(steps) // 2000)):
+    for some in np.array_split(steps, -(-len(steps) * horizon * len(panel.targets) // CELLS)):
         said = model.predict(panel, Origins(np.zeros_like(some), some)).point
         miss = said - panel.values[some[:, None] + np.arange(horizon)]
         squares, misses, cells = squares + float((miss**2).sum()), misses + float(np.abs(miss).sum()), cells + miss.size
     return squares / cells, misses / cells
+
+
+@dataclass(frozen=True)
+class Judged:
+    """MSE and MAE over the validation and the test windows, CPU seconds of the fit and of judging, trained weights."""
+
+    validation: tuple[float, float]
+    test: tuple[float, float]
+    seconds: float
+    judging: float
+    weights: int
+
+
+def judged(model: Forecaster, panel: Panel, protocol: Protocol, known: int | None = None) -> Judged:
+    """Fit and judge.
+
+    Args:
+        known: rows that the model is given to fit; None gives all before the test span, of which networks hold the
+            validation rows back themselves.
+    """
+    started = time.process_time()
+    model.fit(panel.until(protocol.test if known is None else known))
+    fitted = time.process_time()
+    held = errors(model, panel, protocol.train, protocol.test)
+    test = errors(model, panel, protocol.test, protocol.end)
+    return Judged(held, test, fitted - started, time.process_time() - fitted, getattr(model, "parameters", 0))

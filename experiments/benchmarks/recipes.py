@@ -11,12 +11,11 @@ chose nothing.
 from __future__ import annotations
 
 import argparse
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import torch
-from protocol import PROTOCOLS, errors, standard_panel
+from protocol import PROTOCOLS, judged, standard_panel
 
 from forecast.experiment.settings import read_experiment
 
@@ -36,15 +35,11 @@ def run(name: str, seeds: int) -> None:
     for contestant in experiment.forecasters:
         for seed in range(seeds if experiment.forecasters[contestant].__class__.__name__ == "RecurrentSettings" else 1):
             model = replace(experiment, training=replace(experiment.training, seed=seed)).make(contestant)
-            started = time.process_time()
-            model.fit(panel.until(protocol.test))
-            seconds = time.process_time() - started
-            held = errors(model, panel, protocol.train, protocol.test)
-            test = errors(model, panel, protocol.test, protocol.end)
-            weights = getattr(model, "parameters", 0)
+            found = judged(model, panel, protocol)
+            held, test = found.validation, found.test
             print(
                 f"  {contestant:12s} seed {seed}  validation {held[0]:.4f} / {held[1]:.4f}  "
-                f"test {test[0]:.4f} / {test[1]:.4f}  {seconds:6.1f} s  {weights:,} weights",
+                f"test {test[0]:.4f} / {test[1]:.4f}  {found.seconds:6.1f} s  {found.weights:,} weights",
                 flush=True,
             )
 

@@ -223,7 +223,10 @@ class Scale:
         targets = values.shape[2]
         shape = (len(series), 1, targets) + (1,) * (values.ndim - 3)
         center, spread = self.center[series, :targets], self.spread[series, :targets]
-        return values.astype(np.float64) * spread.reshape(shape) + center.reshape(shape)
+        wide = values.astype(np.float64)  # a copy, changed in place: forecasts of a backtest may fill gigabytes
+        wide *= spread.reshape(shape)
+        wide += center.reshape(shape)
+        return wide
 
     def link(self, series: np.ndarray, targets: int) -> Outward:
         """The way out of this scale at origins, for distributions.

@@ -18,7 +18,7 @@ from forecast.windows.gather import Rows, gather, index_of, require_reach, scale
 from forecast.windows.window import Window, split
 
 PENALTIES = tuple(10.0**power for power in range(-6, 4))
-BATCH = 4096
+CELLS = 4_000_000  # of the windows cut at a time: 32 MB, whatever the horizon and the targets
 
 
 class _Moments(NamedTuple):
@@ -89,10 +89,15 @@ class Linear:
         rows = scaled_rows(panel, scale, torch.float64)
         weights = torch.from_numpy(self.weights)
         values = []
-        for part in torch.split(index_of(panel, origins), BATCH):
+        for part in self._parts(rows, index_of(panel, origins)):
             x, last = self._inputs(rows, part)
             values.append((x @ weights + last).unflatten(0, (len(part), rows.layout.targets)).transpose(1, 2))
         return Forecast.at(panel, origins, scale.invert(torch.cat(values).numpy(), origins.series))
+
+    def _parts(self, rows: Rows, index: Tensor) -> tuple[Tensor, ...]:
+        """Origins, as many at a time as memory is to hold the windows of."""
+        width = (self.window.context + self.window.horizon) * rows.layout.channels
+        return torch.split(index, max(1, CELLS // width))
 
     def _inputs(self, rows: Rows, index: Tensor) -> tuple[Tensor, Tensor]:
         """Inputs [origin x target, context] (differences to the last value, then a one) and the last value."""
@@ -111,7 +116,7 @@ class Linear:
 
     def _complete(self, rows: Rows, index: Tensor) -> float:
         done = 0
-        for part in torch.split(index, BATCH):
+        for part in self._parts(rows, index):
             batch = gather(rows, part, 1, self.window.horizon)
             done += 0 if batch.target_seen is None else int(batch.target_seen.all(dim=1).sum())
         return done / (len(index) * rows.layout.targets)
@@ -119,7 +124,7 @@ class Linear:
     def _sum(self, rows: Rows, index: Tensor, group: slice) -> _Moments:
         width, steps = self.window.context, group.stop - group.start
         total = _Moments(*(torch.zeros(shape, dtype=torch.float64) for shape in ((width, width), (width, steps), ())))
-        for part in torch.split(index, BATCH):
+        for part in self._parts(rows, index):
             x, last = self._inputs(rows, part)
             batch = gather(rows, part, 1, self.window.horizon)
             y = batch.target.transpose(1, 2).flatten(0, 1)[:, group] - last

@@ -80,7 +80,7 @@ def test_the_penalty_is_the_one_with_the_least_error_on_the_validation_span(miss
 def test_many_batches_give_the_same_weights_as_one(monkeypatch):
     panel, window = sample_panel(8, 3, targets=2), Window(8, 3)
     whole = Linear(window).fit(panel)
-    monkeypatch.setattr(linear, "BATCH", 7)
+    monkeypatch.setattr(linear, "CELLS", 7 * (8 + 3) * 2)
     pieces = Linear(window).fit(panel)
     assert np.allclose(whole.weights, pieces.weights, atol=1e-10)
     assert np.allclose(whole.predict(panel).values, pieces.predict(panel).values, rtol=0, atol=1e-9)
