@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -16,7 +15,6 @@ from forecast.data.panel import Origins, Panel
 from forecast.data.rows import day
 from forecast.data.scale import Scale
 from forecast.data.schema import Schema
-from forecast.errors import DataError
 from forecast.forecasters.live.admission import (
     in_words,
     known_ahead,
@@ -26,13 +24,13 @@ from forecast.forecasters.live.admission import (
     require_order,
     require_static,
     turns,
-    wanted,
 )
 from forecast.forecasters.live.answers import dates_of, said_of, with_computed
 from forecast.forecasters.live.carried import Carried
 from forecast.forecasters.live.cold import Cold
 from forecast.forecasters.live.lookup import Lookup
 from forecast.forecasters.live.rows import Arrival, NewRows, RowReader, arrivals_of
+from forecast.forecasters.live.waiting import chosen_of, is_ready, waits
 from forecast.nets.decoders import require_horizon
 
 if TYPE_CHECKING:
@@ -120,7 +118,7 @@ class Live:
     @property
     def ready(self) -> tuple[str, ...]:
         """Names of the series that have rows enough to forecast."""
-        return tuple(name for place, name in enumerate(self.names) if self._ready(place))
+        return tuple(name for place, name in enumerate(self.names) if is_ready(self, place))
 
     @property
     def last(self) -> dict[str, np.datetime64]:
@@ -160,7 +158,7 @@ class Live:
         for turn in (arrivals,) if len(arrivals) == 1 else turns(arrivals):
             said += self._absorb(turn)
         places = [self.place[series] for series in dict.fromkeys(arrival.series for arrival in arrivals)]
-        return tuple(said + [self._waits(place) for place in places if not self._ready(place)])
+        return tuple(said + [waits(self, place) for place in places if not is_ready(self, place)])
 
     def _last(self, series: str) -> int | None:
         """Microseconds of the last row of a series, if there is one."""
@@ -232,25 +230,6 @@ class Live:
             said += in_words(self.carried.take([place], [time], [row]), self.names, self.schema.channels)
         return said
 
-    def _ready(self, place: int) -> bool:
-        return self.carried.tracks[place].rows >= self.window.context and not self._untaken(place)
-
-    def _untaken(self, place: int) -> list[str]:
-        """Targets of which a series has shown nothing that the transform takes."""
-        if self.scale.power is None:
-            return []
-        newest = self.carried.tracks[place].last
-        return [name for name, value in zip(self.schema.targets, newest, strict=False) if math.isnan(value)]
-
-    def _waits(self, place: int) -> str:
-        """What a series that does not forecast yet is waiting for."""
-        rows, context = self.carried.tracks[place].rows, self.window.context
-        few = f"has few rows so far: it forecasts after {context} rows ({rows} so far)"
-        if rows >= context and (untaken := self._untaken(place)):
-            few = f"forecasts once {' and '.join(map(repr, untaken))} has a value above {0 - self.scale.offset:g}"
-        cold = self.cold[place].waits(context, self.schema.targets) if place in self.cold else few
-        return f"{named(self.names[place])} {cold}"
-
     def forecast(
         self,
         horizon: int | None = None,
@@ -274,7 +253,7 @@ class Live:
         if steps is not most:
             require_horizon(self.model.architecture.decoder, most, steps)
             most = max(most, int(steps))
-        chosen = self._chosen(series)
+        chosen = chosen_of(self, series)
         last, ahead = dates_of(self, chosen, most)
         known = known_ahead(self.schema, most, [self.names[place] for place in chosen], future)
         if self.schema.computed:
@@ -283,20 +262,6 @@ class Live:
         origins = Origins(np.array(chosen), np.array([self.carried.tracks[place].rows for place in chosen]))
         told, values = what.distribution and what.distribution.steps(int(steps)), what.values[:, :steps]
         return Forecast(origins, values, what.levels, self.schema.targets, self.names, last, ahead[:, :steps], told)
-
-    def _chosen(self, series: str | Iterable[str] | None) -> list[int]:
-        """Places of the series to forecast."""
-        if series is None:
-            chosen = [place for place in range(len(self.names)) if self._ready(place)]
-            if not chosen:
-                waiting = [self._waits(place) for place in range(len(self.names))][:SHOWN]
-                raise DataError("forecast", ["no series is ready yet", *waiting])
-            return chosen
-        chosen = [self.place[name] for name in wanted(series, self.place)]
-        problems = [self._waits(place) for place in chosen if not self._ready(place)]
-        if problems or not chosen:
-            raise DataError("forecast", problems[:SHOWN] or ["no series was named"])
-        return chosen
 
     def save(self, directory: str | Path) -> Path:
         """Write the model and all that is carried into a directory; `load_live` reads it back and goes on.
