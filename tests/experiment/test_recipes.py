@@ -1,4 +1,4 @@
-"""The committed recipes can be read, and say what each part adds."""
+"""The committed settings files can be read; the recipes among them say what each part adds."""
 
 from pathlib import Path
 
@@ -9,11 +9,14 @@ from forecast.forecasters.recurrent import Recurrent
 from forecast.windows.feeds import Streamed
 
 FOLDER = Path(__file__).resolve().parents[2] / "experiments"
-RECIPES = [path for path in sorted(FOLDER.glob("*.toml")) if not path.stem.startswith("sweep-")]
+FILES = sorted(FOLDER.glob("*.toml")) + sorted(FOLDER.glob("*/*.toml"))
+RECIPES = [FOLDER / f"{name}.toml" for name in ("etth1-96", "etth1-24", "ettm1-96", "jena-weather-96")]
 
 
-def test_there_are_recipes():
-    assert {"etth1-96", "etth1-24", "ettm1-96", "jena-weather-96"} <= {path.stem for path in RECIPES}
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_settings_file_can_be_read_and_makes_its_contestants(path):
+    experiment = read_experiment(path)
+    assert experiment.contestants().keys() == experiment.forecasters.keys()
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
