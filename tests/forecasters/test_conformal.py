@@ -294,5 +294,5 @@ def test_levels_of_the_forecaster_that_a_memory_can_never_serve_are_refused():
     """Without that, a rolling calibration would be a split one for ever."""
     walk = series(np.random.default_rng(0).normal(size=900).cumsum())
     inner = Conformal(Naive(WINDOW), (0.005, 0.995), calibration=0.5)
-    with pytest.raises(SettingsError, match="memory=20: .* at least 199 for levels"):
+    with pytest.raises(SettingsError, match=r"memory=20: .* at least 199 for levels"):
         Conformal(inner, method="rolling", memory=20, calibration=0.3).fit(walk)

@@ -181,7 +181,7 @@ def test_a_series_without_any_value_that_the_transform_takes_is_refused_not_gues
     panel = sample_panel(8, 4, past=0).select(["long"])
     model = recurrent(head=head, transform="log").fit(panel)
     zeros = replace(panel, values=np.zeros_like(panel.values), observed=np.ones_like(panel.observed), series=("new",))
-    with pytest.raises(DataError, match="'y0' in series 'new': no value up to row .* is above 0"):
+    with pytest.raises(DataError, match=r"'y0' in series 'new': no value up to row .* is above 0"):
         model.predict(zeros)
     live = model.live(zeros)
     assert live.ready == ()
