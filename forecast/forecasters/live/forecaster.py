@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -30,7 +29,7 @@ from forecast.forecasters.live.admission import (
 )
 from forecast.forecasters.live.answers import dates_of, said_of, with_computed
 from forecast.forecasters.live.carried import Carried
-from forecast.forecasters.live.cold import Cold
+from forecast.forecasters.live.cold import Cold, untaken
 from forecast.forecasters.live.lookup import Lookup
 from forecast.forecasters.live.rows import Arrival, NewRows, RowReader, arrivals_of
 from forecast.nets.decoders import require_horizon
@@ -233,21 +232,15 @@ class Live:
         return said
 
     def _ready(self, place: int) -> bool:
-        return self.carried.tracks[place].rows >= self.window.context and not self._untaken(place)
-
-    def _untaken(self, place: int) -> list[str]:
-        """Targets of which a series has shown nothing that the transform takes."""
-        if self.scale.power is None:
-            return []
-        newest = self.carried.tracks[place].last
-        return [name for name, value in zip(self.schema.targets, newest, strict=False) if math.isnan(value)]
+        track = self.carried.tracks[place]
+        return track.rows >= self.window.context and not untaken(self.scale, track.last, self.schema.targets)
 
     def _waits(self, place: int) -> str:
         """What a series that does not forecast yet is waiting for."""
         rows, context = self.carried.tracks[place].rows, self.window.context
         few = f"has few rows so far: it forecasts after {context} rows ({rows} so far)"
-        if rows >= context and (untaken := self._untaken(place)):
-            few = f"forecasts once {' and '.join(map(repr, untaken))} has a value above {0 - self.scale.offset:g}"
+        if rows >= context:
+            few = untaken(self.scale, self.carried.tracks[place].last, self.schema.targets)
         cold = self.cold[place].waits(context, self.schema.targets) if place in self.cold else few
         return f"{named(self.names[place])} {cold}"
 
