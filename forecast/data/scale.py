@@ -9,9 +9,9 @@ import numpy as np
 
 from forecast.data.categories import learned
 from forecast.data.moments import Units, measured, powers, warped
-from forecast.data.panel import Origins, Panel, carry_forward
+from forecast.data.panel import Panel, carry_forward
 from forecast.data.transforms import OFFSETS, TRANSFORMS, Outward, Transform, Warp
-from forecast.errors import DataError, SettingsError, did_you_mean
+from forecast.errors import SettingsError, did_you_mean
 
 BLOCK = 1 << 16
 LIMIT = 1e15
@@ -155,26 +155,6 @@ class Scale:
         if (observed == panel.observed).all():
             return panel
         return replace(panel, values=carry_forward(panel.values, observed, panel.offsets), observed=observed)
-
-    def require_taken(self, panel: Panel, origins: Origins) -> None:
-        """Raise where all that a series has shown of a target up to an origin is what the transform does not take.
-
-        The scale must be the panel's own (see `of`).
-
-        Raises:
-            DataError: names series, target and remedy.
-        """
-        if self.power is None:
-            return
-        place, targets = panel.offsets[origins.series] + origins.step - 1, panel.layout.targets
-        newest = self.plausible(panel).values[place, :targets]
-        nothing = np.isnan(newest) & ~np.isnan(panel.values[place, :targets])
-        if nothing.any():
-            origin, target = np.argwhere(nothing)[0]
-            where = panel.named(origins.series[origin])
-            problem = f"target {panel.targets[target]!r} in {where}: no value up to row {origins.step[origin]} is above"
-            remedy = "the model's transform takes no other; fit one without it, or leave the series out"
-            raise DataError("panel", [f"{problem} {0 - self.offset:g}, and {remedy}"])
 
     def _reach(self, values: np.ndarray) -> float:
         """No cell of any series lies further from its center than this, in standard deviations."""

@@ -30,7 +30,7 @@ from forecast.training.onepass import forecast_once, rest_of
 from forecast.training.rest import Rest
 from forecast.training.running import recursive, run_from_windows
 from forecast.windows.feeds import Feed, Streamed, Windowed
-from forecast.windows.gather import newest, reaching, require_reach, scaled_rows
+from forecast.windows.gather import newest, reaching, require_reach, require_taken, scaled_rows
 from forecast.windows.window import Window
 
 PREDICT_BATCH = 1024
@@ -217,7 +217,7 @@ class Recurrent:
         assert self.scale is not None
         scale = self.scale.of(panel, self.window.context)
         panel = self._reaching(panel, origins, steps)
-        scale.require_taken(panel, origins)
+        require_taken(scale, panel, origins)
         rows = scaled_rows(panel, scale, cycles=self.cycles, ahead=self.knows_ahead, gaps=self.absent)
         rows = rows.to(next(self.network.parameters()).device)
         if isinstance(self.feed, Streamed):

@@ -278,3 +278,25 @@ def require_reach(panel: Panel, origins: Origins, context: int, horizon: int) ->
                 f"{where}: append rows with their future values and an empty target"
             ],
         )
+
+
+def require_taken(scale: Scale, panel: Panel, origins: Origins) -> None:
+    """Raise where all that a series has shown of a target up to an origin is what the transform does not take.
+
+    Args:
+        scale: the panel's own (`Scale.of`).
+
+    Raises:
+        DataError: names series, target and remedy.
+    """
+    if scale.power is None:
+        return
+    place, targets = panel.offsets[origins.series] + origins.step - 1, panel.layout.targets
+    newest = scale.plausible(panel).values[place, :targets]
+    nothing = np.isnan(newest) & ~np.isnan(panel.values[place, :targets])
+    if nothing.any():
+        origin, target = np.argwhere(nothing)[0]
+        where = panel.named(origins.series[origin])
+        problem = f"target {panel.targets[target]!r} in {where}: no value up to row {origins.step[origin]} is above"
+        remedy = "the model's transform takes no other; fit one without it, or leave the series out"
+        raise DataError("panel", [f"{problem} {0 - scale.offset:g}, and {remedy}"])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from forecast.data.panel import Panel
+from forecast.data.scale import Scale
 from forecast.data.schema import Schema
 from forecast.forecasters.live.rows import Arrival
 
@@ -59,3 +61,11 @@ class Cold:
             return f"{start} after {context} rows ({rows} so far)"
         unseen = self.unseen(targets)
         return f"{start} once {' and '.join(map(repr, unseen))} has a value ({rows} rows so far)" if unseen else None
+
+
+def untaken(scale: Scale, newest: Sequence[float], targets: tuple[str, ...]) -> str:
+    """What a series waits for that has shown nothing of a target that the transform takes; empty where nothing."""
+    if scale.power is None:
+        return ""
+    names = [repr(name) for name, value in zip(targets, newest, strict=False) if np.isnan(value)]
+    return f"forecasts once {' and '.join(names)} has a value above {0 - scale.offset:g}" if names else ""

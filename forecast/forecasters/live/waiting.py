@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from forecast.errors import DataError
 from forecast.forecasters.live.admission import named, wanted
+from forecast.forecasters.live.cold import untaken
 
 if TYPE_CHECKING:
     from forecast.forecasters.live.forecaster import Live
@@ -17,23 +17,16 @@ SHOWN = 20
 
 def is_ready(live: Live, place: int) -> bool:
     """Whether a series has rows enough to forecast."""
-    return live.carried.tracks[place].rows >= live.window.context and not untaken(live, place)
-
-
-def untaken(live: Live, place: int) -> list[str]:
-    """Targets of which a series has shown nothing that the transform takes."""
-    if live.scale.power is None:
-        return []
-    newest = live.carried.tracks[place].last
-    return [name for name, value in zip(live.schema.targets, newest, strict=False) if math.isnan(value)]
+    track = live.carried.tracks[place]
+    return track.rows >= live.window.context and not untaken(live.scale, track.last, live.schema.targets)
 
 
 def waits(live: Live, place: int) -> str:
     """What a series that does not forecast yet is waiting for."""
     rows, context = live.carried.tracks[place].rows, live.window.context
     few = f"has few rows so far: it forecasts after {context} rows ({rows} so far)"
-    if rows >= context and (absent := untaken(live, place)):
-        few = f"forecasts once {' and '.join(map(repr, absent))} has a value above {0 - live.scale.offset:g}"
+    if rows >= context:
+        few = untaken(live.scale, live.carried.tracks[place].last, live.schema.targets)
     cold = live.cold[place].waits(context, live.schema.targets) if place in live.cold else few
     return f"{named(live.names[place])} {cold}"
 
