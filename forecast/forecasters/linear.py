@@ -14,7 +14,8 @@ from forecast.data.panel import Origins, Panel
 from forecast.data.scale import Scale
 from forecast.data.schema import Schema
 from forecast.errors import NotFittedError, TrainingError
-from forecast.windows.gather import Rows, gather, index_of, require_reach, scaled_rows
+from forecast.windows.gather import Rows, gather, index_of, scaled_rows
+from forecast.windows.reach import require_reach
 from forecast.windows.window import Window, split
 
 PENALTIES = tuple(10.0**power for power in range(-6, 4))

@@ -30,7 +30,8 @@ from forecast.training.onepass import forecast_once, rest_of
 from forecast.training.rest import Rest
 from forecast.training.running import recursive, run_from_windows
 from forecast.windows.feeds import Feed, Streamed, Windowed
-from forecast.windows.gather import newest, reaching, require_reach, require_taken, scaled_rows
+from forecast.windows.gather import newest, scaled_rows
+from forecast.windows.reach import reaching, require_reach, require_taken
 from forecast.windows.window import Window
 
 PREDICT_BATCH = 1024

@@ -23,8 +23,9 @@ from forecast.data.panel import Origins, Panel
 from forecast.data.scale import Scale
 from forecast.data.schema import Schema
 from forecast.errors import NotFittedError, SettingsError, TrainingError, did_you_mean
-from forecast.windows.gather import Rows, gather, index_of, reaching, require_reach, scaled_rows
+from forecast.windows.gather import Rows, gather, index_of, scaled_rows
 from forecast.windows.indicators import one_hot
+from forecast.windows.reach import reaching, require_reach
 from forecast.windows.window import Window
 
 BATCH = 1024

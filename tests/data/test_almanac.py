@@ -13,7 +13,7 @@ from forecast.data.panel import Panel
 from forecast.data.readers import from_frame
 from forecast.data.schema import Schema
 from forecast.errors import SettingsError
-from forecast.windows.gather import reaching
+from forecast.windows.reach import reaching
 
 pytest.importorskip("holidays")
 

@@ -11,7 +11,8 @@ from forecast.data.scale import Scale
 from forecast.data.schema import Schema
 from forecast.errors import DataError
 from forecast.testing import sample_panel
-from forecast.windows.gather import gather, gather_chunk, index_of, require_reach, scaled_rows
+from forecast.windows.gather import gather, gather_chunk, index_of, scaled_rows
+from forecast.windows.reach import require_reach
 from forecast.windows.stream import Pace, Stream
 from forecast.windows.window import Window
 
