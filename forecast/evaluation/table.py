@@ -104,7 +104,14 @@ def _beyond_points(board: Board) -> list[str]:
     shown = [DESCRIBED[name] for name in board.frame.columns if name in DESCRIBED]
     others = [name for name in board.frame.columns if name.startswith("coverage_")]
     shown += [f"{name}: share of actuals in the central {name.removeprefix('coverage_')} % interval" for name in others]
-    return [f"{'; '.join(shown)}. A dash: the forecast does not say."] if shown else []
+    notes = [f"{'; '.join(shown)}. A dash: the forecast does not say."] if shown else []
+    endless = [str(name) for name in DESCRIBED if name in board.frame and np.isposinf(board.frame[name]).any()]
+    if endless:
+        notes.append(
+            f"inf ({', '.join(endless)}): the distribution has no finite score, as the exponential of Student's t, "
+            "which has no mean, or an outcome that it held impossible; coverage and wql compare nevertheless."
+        )
+    return notes
 
 
 def _exceptions(board: Board) -> list[str]:

@@ -220,3 +220,11 @@ def test_the_best_recurrent_network_is_compared_with_a_winner_of_another_kind():
     assert words(table, p=0.01).endswith("; gru is 3 % worse than linear")
     assert words(table, p=0.01, cost={"gru": 40.0}).endswith("; gru is 3 % worse than linear, which is 40x cheaper")
     assert "lstm" not in words(table | {"gru, streamed": 0.79}, p=0.01)
+
+
+def test_an_infinite_score_of_a_distribution_is_explained(contest):
+    board = leaderboard(contest)
+    assert "no finite score" not in board.to_text(160)
+    endless = replace(board, frame=board.frame.assign(crps=np.inf))
+    flat = re.sub(r"\s+", " ", endless.to_text(160))
+    assert "inf (crps): the distribution has no finite score" in flat

@@ -16,10 +16,11 @@ from forecast.distributions import Categories, Distribution, Normal, Poisson, Sa
 from forecast.errors import SettingsError
 from forecast.evaluation.backtest import backtest
 from forecast.evaluation.calibration import calibration_frame, pit, reliability_frame, wilson
-from forecast.evaluation.classes import accuracy, balanced_accuracy, brier, log_loss
+from forecast.evaluation.classes import accuracy, balance, balanced_accuracy, brier, log_loss
 from forecast.evaluation.directions import direction_table
 from forecast.evaluation.leaderboard import leaderboard
 from forecast.evaluation.metrics import direction
+from forecast.evaluation.moves import last_move
 from forecast.evaluation.named import CLASSES, DISTRIBUTIONAL, METRICS, as_metrics
 from forecast.evaluation.probabilistic import coverage, crps, interval_score, log_score, pinball, width, wql
 from forecast.evaluation.tally import overall
@@ -386,3 +387,18 @@ def test_a_sweep_may_aim_at_metrics_beyond_points_but_not_at_coverage():
 def test_the_names_are_on_the_face_of_the_package():
     for name in ("crps", "pinball", "coverage", "brier", "direction_table", "calibration_frame", "pit"):
         assert callable(getattr(fc, name))
+
+
+def test_classes_that_never_happened_weigh_nothing_in_the_balance():
+    happened = np.array([0.0, 0.0, 0.0, 2.0])
+    said = np.array([0.0, 0.0, 2.0, 2.0])
+    found = ((said == happened) * balance(happened, 3)).mean()
+    assert found == pytest.approx(reference.balanced_accuracy_score(happened, said))
+
+
+def test_the_last_move_of_a_series_begins_in_that_series():
+    """The first row of the second series was not observed, so its second one has moved from nowhere."""
+    times = np.array([0, 1, 0, 1, 2]).astype("M8[h]")
+    panel = Panel.from_arrays(np.array([1.0, 5.0, np.nan, 7.0, 4.0]), times, [2, 3], series=["a", "b"])
+    moved = last_move(panel, Origins(np.array([1, 1]), np.array([2, 3])))
+    np.testing.assert_array_equal(moved.ravel(), [np.nan, -3.0])
