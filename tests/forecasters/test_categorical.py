@@ -173,7 +173,7 @@ def spell() -> pd.DataFrame:
 @pytest.mark.parametrize("feed", [Windowed(batch_size=16), Streamed(lanes=2, chunk=16)])
 def test_a_target_of_categories_is_forecast_by_name(tmp_path: Path, feed: Windowed | Streamed) -> None:
     panel = from_frame(spell(), Schema("time", ("mood",), categorical=("mood",)))
-    training = Training(epochs=25, learning_rate=0.03, seconds=100)
+    training = Training(epochs=25, learning_rate=0.03)
     model = Recurrent(Window(6, 2), hidden_size=8, feed=feed, head=Category(), training=training).fit(panel.until(140))
     origins = Origins(np.zeros(10, dtype=np.int64), np.arange(145, 155))
     said = model.predict(panel, origins)
