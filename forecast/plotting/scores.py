@@ -74,7 +74,8 @@ def plot_scores(leaderboard: Board, by: Literal["mae", "skill"] = "mae", ax: Axe
         bars[at].set(edgecolor=INK, linewidth=1.2)
         ax.axvline(float(values[at]), color=INK, lw=1.2, ls=(0, (4, 3)))
         notes = _notes(values, drawn, frame["skill"].to_numpy(dtype=np.float64), at, by)
-        ax.bar_label(bars, notes, padding=4, fontsize=9, color=INK)
+        under = {"facecolor": ax.get_facecolor(), "edgecolor": "none", "pad": 0.6}  # no line through the figures
+        ax.bar_label(bars, notes, padding=4, fontsize=9, color=INK, bbox=under)
         _score_words(ax, by, leaderboard.baseline, families)
     return ax
 

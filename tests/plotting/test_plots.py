@@ -112,6 +112,7 @@ def test_the_best_contestant_is_on_top_and_values_are_written():
     assert [bar.get_width() for bar in ax.patches] == [3.0, 2.0, 1.5]
     assert [text.get_text() for text in ax.texts] == ["3 (+50.0 %)", "2 baseline", "1.5 (−25.0 %)"]
     assert ax.lines[0].get_xdata()[0] == 2.0
+    assert all(text.get_bbox_patch() and text.zorder > ax.lines[0].zorder for text in ax.texts)  # legible on the line
 
 
 def test_families_have_colours_of_their_own():
