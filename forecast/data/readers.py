@@ -131,8 +131,7 @@ def analyse(table: Table, schema: Schema) -> Analysis:
     """Check a table against a schema; collects problems instead of stopping at the first."""
     found = Findings()
     schema = roles.resolve(table, schema, found)
-    rows, day_first = _rows(table, schema, found)
-    schema = replace(schema, day_first=day_first)
+    rows, schema = _rows(table, schema, found)
     known = schema.known_categories  # filled in on the way
     values = checks.read_columns(table, schema.targets, "target", found, known)
     past = checks.read_columns(table, schema.past, "past", found, known)
@@ -162,29 +161,33 @@ def panel_of(rows: Rows, values: np.ndarray, static: np.ndarray, schema: Schema,
     return replace(panel, report=tuple(sentences))
 
 
-def _rows(table: Table, schema: Schema, found: Findings) -> tuple[Rows | None, bool | None]:
-    """The rows in order, and how dates such as 03/04/2024 are read."""
-    times, day_first = (None, None) if schema.time is None else _times(table, schema.time, schema.day_first, found)
+def _rows(table: Table, schema: Schema, found: Findings) -> tuple[Rows | None, Schema]:
+    """The rows in order, and the schema with what was found out about how to read their times."""
+    times, schema = (None, schema) if schema.time is None else _times(table, schema.time, schema, found)
     codes, series = None, ("",)
     if schema.series is not None:
         codes, series = _ids(table, schema.series, found)
     if times is None or (codes is not None and (codes < 0).any()):
-        return None, day_first
+        return None, schema
     rows = arrange(times, codes, series)
     if rows.repair:
         found.notes.append(rows.repair)
-    return rows, day_first
+    return rows, schema
 
 
-def _times(table: Table, name: str, day_first: bool | None, found: Findings) -> tuple[np.ndarray | None, bool | None]:
-    stamps = timestamps.parse(table.frame[name], day_first)
-    day_first = day_first if stamps.day_first is None else stamps.day_first
+def _times(table: Table, name: str, schema: Schema, found: Findings) -> tuple[np.ndarray | None, Schema]:
+    stamps = timestamps.parse(table.frame[name], schema.day_first, schema.whole_days)
+    schema = replace(
+        schema,
+        day_first=schema.day_first if stamps.day_first is None else stamps.day_first,
+        whole_days=schema.whole_days if stamps.whole_days is None else stamps.whole_days,
+    )
     found.notes.extend(f"time column {name!r}: {note}" for note in stamps.notes)
     missing = np.flatnonzero(stamps.missing)
     if stamps.problem:
         where = f"{table.quote(name, stamps.bad[:1])}: " if len(stamps.bad) else ""
         found.problems.append(f"time column {name!r}: {where}{stamps.problem}")
-        return None, day_first
+        return None, schema
     if len(stamps.bad):
         quoted = table.quote(name, stamps.bad)
         found.problems.append(f"time column {name!r}: not a timestamp like the others: {quoted}; {timestamps.REMEDY}")
@@ -192,7 +195,7 @@ def _times(table: Table, name: str, day_first: bool | None, found: Findings) -> 
         found.problems.append(
             f"time column {name!r}: no timestamp in {table.rows(missing)}; fill it in or remove the rows"
         )
-    return None if len(stamps.bad) or len(missing) else stamps.values, day_first
+    return None if len(stamps.bad) or len(missing) else stamps.values, schema
 
 
 def _ids(table: Table, name: str, found: Findings) -> tuple[np.ndarray, tuple[str, ...]]:

@@ -46,6 +46,8 @@ class Schema:
         holidays: a country, or a country and its part, of the package `holidays` ("US", "US-CA"): adds a known-ahead
             column "holiday" of 0 and 1, computed from the dates, for rows that do not exist yet too.
         exchange: an exchange of the package `exchange_calendars` ("XNYS"), whose sessions are the calendar.
+        whole_days: whether stamps with an offset from UTC are days of their own clock; None leaves it to the reader,
+            which decides by the values and keeps the decision here.
 
     Raises:
         SettingsError: a column has two roles.
@@ -70,6 +72,7 @@ class Schema:
     categories: tuple[tuple[str, ...], ...] = ()
     holidays: str | None = None
     exchange: str | None = None
+    whole_days: bool | None = None
 
     def __post_init__(self) -> None:
         for role in ("targets", "past", "future", "static", "categorical"):

@@ -15,6 +15,7 @@ from forecast.data.files import MISSING
 
 REMEDY = "write timestamps like 2024-01-31 or 2024-01-31 18:00"
 OFFSET = r"\d{1,2}:\d\d.*(?:[zZ]|[+-]\d\d:?\d\d)$"
+TAIL = r"\s*(?:[zZ]|[+-]\d\d:?\d\d)$"
 NUMERIC = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})(?!\d)(.*)")
 NAMES = ("time", "date", "ds", "timestamp", "datetime", "day", "week", "month", "quarter", "year", "period")
 GRID = 0.95  # share of equal steps that makes a grid
@@ -32,6 +33,7 @@ class Stamps:
         notes: what the user should know, one phrase each ("read as day/month/year").
         problem: why the column as a whole cannot be read; None when it can.
         day_first: how 03/04/2024 was read; None where nothing like it stands there.
+        whole_days: whether stamps with an offset from UTC are days of their own clock; None where none has one.
     """
 
     values: np.ndarray
@@ -39,6 +41,7 @@ class Stamps:
     notes: tuple[str, ...] = ()
     problem: str | None = None
     day_first: bool | None = None
+    whole_days: bool | None = None
 
     @property
     def bad(self) -> np.ndarray:
@@ -54,16 +57,19 @@ class _Parsed:
     notes: tuple[str, ...] = ()
     problem: str | None = None
     day_first: bool | None = None
+    whole_days: bool | None = None
 
 
-def parse(column: pd.Series, day_first: bool | None = None) -> Stamps:
+def parse(column: pd.Series, day_first: bool | None = None, whole_days: bool | None = None) -> Stamps:
     """Parse a column of text, whole numbers or dates.
 
-    Offsets from UTC are applied and then dropped. 03/04/2024 is read as day/month or month/day by the values
+    Offsets from UTC are applied and then dropped; where all stamps are midnights of their own clock they are days, and
+    the days stay what they are. 03/04/2024 is read as day/month or month/day by the values
     that allow one reading only, else by the reading that gives a regular grid.
 
     Args:
         day_first: which of them it is, where that is known.
+        whole_days: whether stamps with an offset are days, where that is known.
 
     Example:
         >>> parse(pd.Series(["13/02/2024", "14/02/2024", "x"])).values.astype("M8[D]").tolist()
@@ -72,21 +78,21 @@ def parse(column: pd.Series, day_first: bool | None = None) -> Stamps:
         ('converted to UTC, offsets dropped',)
     """
     if pd.api.types.is_datetime64_any_dtype(column):
-        dates = _from_dates(pd.DatetimeIndex(column))
-        return Stamps(dates.values, np.isnat(dates.values), dates.notes)
+        dates = _from_dates(pd.DatetimeIndex(column), whole_days)
+        return Stamps(dates.values, np.isnat(dates.values), dates.notes, whole_days=dates.whole_days)
     codes, distinct = pd.factorize(column)
     distinct = pd.Index(distinct)
     if isinstance(distinct, pd.PeriodIndex):
         parsed = _Parsed(_microseconds(distinct.to_timestamp()))
     elif pd.api.types.infer_dtype(distinct) in ("date", "datetime"):
-        parsed = _from_dates(pd.DatetimeIndex(pd.to_datetime(distinct, errors="coerce", utc=_aware(distinct))))
+        parsed = _from_objects(distinct, whole_days)
     else:
         texts = _texts(distinct)
         known = ~texts.isin(MISSING)
         codes = np.where(codes >= 0, np.append(np.where(known, np.cumsum(known) - 1, -1), -1)[codes], -1)
-        parsed = _from_texts(texts[known], day_first)
+        parsed = _from_texts(texts[known], day_first, whole_days)
     values = np.append(parsed.values, np.datetime64("NaT", "us"))[codes]
-    return Stamps(values, codes < 0, parsed.notes, parsed.problem, parsed.day_first)
+    return Stamps(values, codes < 0, parsed.notes, parsed.problem, parsed.day_first, parsed.whole_days)
 
 
 def is_time(column: pd.Series, name: str) -> bool:
@@ -130,25 +136,46 @@ def _texts(distinct: pd.Index) -> pd.Index:
     return distinct.astype(str).str.strip()
 
 
-def _aware(distinct: pd.Index) -> bool:
-    return any(getattr(stamp, "tzinfo", None) is not None for stamp in distinct)
-
-
 def _microseconds(stamps: pd.DatetimeIndex) -> np.ndarray:
     return stamps.as_unit("us").to_numpy()
 
 
-def _from_dates(stamps: pd.DatetimeIndex) -> _Parsed:
+def _from_dates(stamps: pd.DatetimeIndex, whole_days: bool | None) -> _Parsed:
     if stamps.tz is None:
         return _Parsed(_microseconds(stamps))
-    return _Parsed(_microseconds(stamps.tz_convert(None)), ("converted to UTC, offsets dropped",))
+    return _with_offsets(_microseconds(stamps.tz_convert(None)), _microseconds(stamps.tz_localize(None)), whole_days)
+
+
+def _from_objects(distinct: pd.Index, whole_days: bool | None) -> _Parsed:
+    if not any(getattr(stamp, "tzinfo", None) is not None for stamp in distinct):
+        return _Parsed(_microseconds(pd.DatetimeIndex(pd.to_datetime(distinct, errors="coerce"))))
+    walls = [stamp.replace(tzinfo=None) if hasattr(stamp, "tzinfo") else stamp for stamp in distinct]
+    own, utc = pd.to_datetime(walls, errors="coerce"), pd.to_datetime(distinct, errors="coerce", utc=True)
+    return _with_offsets(_microseconds(pd.DatetimeIndex(utc.tz_convert(None))), _microseconds(own), whole_days)
+
+
+def _with_offsets(utc: np.ndarray, own: np.ndarray, whole_days: bool | None) -> _Parsed:
+    """Stamps that carry an offset: in UTC, or as the days they stand for.
+
+    A day of a zone begins at another hour of UTC, of the day before even, and twice a year that hour changes.
+
+    Args:
+        own: what their own clocks show.
+        whole_days: None: days, if there are two at least and all of them begin at midnight.
+    """
+    if whole_days is None:
+        known = np.unique(own[~np.isnat(own)])
+        whole_days = bool((known == known.astype("M8[D]")).all()) if len(known) > 1 else None
+    if whole_days and not np.array_equal(own, utc, equal_nan=True):
+        return _Parsed(own, ("read as days of their own clock, offsets dropped",), whole_days=True)
+    return _Parsed(utc, ("converted to UTC, offsets dropped",), whole_days=whole_days)
 
 
 def _none(texts: pd.Index, problem: str) -> _Parsed:
     return _Parsed(np.full(len(texts), np.datetime64("NaT", "us")), problem=problem)
 
 
-def _from_texts(texts: pd.Index, day_first: bool | None) -> _Parsed:
+def _from_texts(texts: pd.Index, day_first: bool | None, whole_days: bool | None) -> _Parsed:
     if not len(texts):
         return _none(texts, "every timestamp is missing")
     example = _usual(texts)
@@ -160,7 +187,11 @@ def _from_texts(texts: pd.Index, day_first: bool | None) -> _Parsed:
     if aware.any() and not aware.all():
         plain, offset = texts[~aware][0], texts[aware][0]
         return _none(texts, f"some timestamps carry an offset from UTC ({offset!r}), others do not ({plain!r})")
-    return _from_format(texts, example, bool(aware.any()))
+    parsed = _from_format(texts, example, bool(aware.any()))
+    if parsed.problem or not aware.any():
+        return parsed
+    own = _from_format(texts.str.replace(TAIL, "", regex=True), re.sub(TAIL, "", example), aware=False)
+    return _with_offsets(parsed.values, parsed.values if own.problem else own.values, whole_days)
 
 
 def _usual(texts: pd.Index) -> str:
@@ -195,7 +226,7 @@ def _from_format(texts: pd.Index, example: str, aware: bool) -> _Parsed:
             break
     if best is None or np.isnat(best).all():
         return _none(texts, f"this is no timestamp; {REMEDY}")
-    return _Parsed(best, ("converted to UTC, offsets dropped",) if aware else ())
+    return _Parsed(best)
 
 
 def _month_names(example: str) -> list[str]:

@@ -30,6 +30,7 @@ def with_card(data: str, asked: Schema) -> Schema:
         day_first=asked.day_first,
         holidays=asked.holidays or card.holidays,
         exchange=asked.exchange or card.exchange,
+        whole_days=asked.whole_days,
     )
     played = {*roles.given, *roles.static, *asked.categorical}
     return replace(

@@ -99,3 +99,39 @@ def test_what_is_no_exchange_or_no_daily_series_is_refused(exchange: str, words:
     days = pd.date_range("2024-01-01", periods=30, freq="h" if exchange == "XNYS" else "B")
     with pytest.raises(SettingsError, match=words):
         stocks(days, exchange=exchange)
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Asia/Tokyo", "America/New_York"])
+@pytest.mark.parametrize("form", ["zone", "text", "objects"])
+def test_days_of_a_zone_stay_days_across_the_clock_change(zone: str, form: str) -> None:
+    local = pd.bdate_range("2024-02-19", "2024-03-28", tz=zone)
+    forms = {"zone": local, "text": local.map(str), "objects": pd.Series(local.to_pydatetime(), dtype=object)}
+    panel = from_frame(pd.DataFrame({"time": forms[form], "y": np.arange(len(local)) % 5.0}), Schema("time", ("y",)))
+    assert any("days of their own clock" in note for note in panel.report)
+    assert panel.calendar.alias == "B"
+    assert panel.ahead(3).times[-3:].astype(str).tolist() == [
+        f"{day}T00:00:00.000000" for day in ("2024-03-29", "2024-04-01", "2024-04-02")
+    ]
+
+
+def test_holidays_and_sessions_are_those_of_the_days_of_a_zone() -> None:
+    pytest.importorskip("holidays")
+    pytest.importorskip("exchange_calendars")
+    local = pd.bdate_range("2024-03-11", "2024-03-28", tz="Europe/Berlin")
+    frame = pd.DataFrame({"time": local, "y": np.arange(len(local)) % 5.0})
+    panel = from_frame(frame, Schema("time", ("y",), exchange="XETR", holidays="DE"))
+    assert panel.calendar.regular == 1.0
+    assert panel.ahead(1).times[-1] == np.datetime64("2024-04-02")  # after Good Friday and Easter Monday
+    easter = from_frame(
+        pd.DataFrame({"time": pd.date_range("2024-03-27", "2024-04-02", tz="Europe/Berlin"), "y": np.arange(7.0)}),
+        Schema("time", ("y",), holidays="DE"),
+    )
+    assert easter.values[:, 1].tolist() == [0, 0, 1, 0, 0, 1, 0]
+
+
+def test_a_single_midnight_with_an_offset_is_read_as_the_rows_before_were() -> None:
+    hours = pd.DataFrame({"time": pd.date_range("2024-03-30", periods=48, freq="h", tz="Europe/Berlin"), "y": 0.0})
+    hours["y"] = np.arange(48.0)
+    known = from_frame(hours, Schema("time", ("y",))).schema
+    later = pd.DataFrame({"time": pd.date_range("2024-04-03", periods=2, freq="D", tz="Europe/Berlin"), "y": [1.0, 2.0]})
+    assert from_frame(later, known).times[0] == np.datetime64("2024-04-02T22:00")

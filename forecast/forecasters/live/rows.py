@@ -66,6 +66,7 @@ class RowReader:
         self.time, self.static = schema.time or "time", schema.static
         self.column, self.alone = schema.series or "series", alone
         self.schema, self.given = schema, schema.given
+        self.whole_days = bool(schema.whole_days)
         self.codes = {
             name: (names, {name: code for code, name in enumerate(names)})
             for name, names in schema.known_categories.items()
@@ -93,7 +94,7 @@ class RowReader:
             values.append(value)
         series = self.alone if self.alone is not None else self._series(get(self.column))
         static = self._static(row) if self.static else {}
-        time = microseconds(get(self.time), self.time)
+        time = microseconds(get(self.time), self.time, self.whole_days)
         if self.schema.computed:
             values += computed_at(time, self.schema)
         return Arrival(series, time, values, static)
@@ -150,8 +151,12 @@ def _number(value: object, name: str) -> float:
     raise DataError(SOURCE, [problem])
 
 
-def microseconds(time: object, name: str) -> int:
+def microseconds(time: object, name: str, whole_days: bool = False) -> int:
     """A time as microseconds since 1970; offsets from UTC are applied and dropped, as readers do.
+
+    Args:
+        name: of the column.
+        whole_days: drop offsets without applying them: rows are days of their own clock.
 
     Example:
         >>> microseconds(np.datetime64("1970-01-02"), "day"), microseconds("1970-01-01T01:00+01:00", "day")
@@ -167,20 +172,22 @@ def microseconds(time: object, name: str) -> int:
     if time is None or time is pd.NaT or (isinstance(time, np.datetime64) and np.isnat(time)):
         raise DataError(SOURCE, [f"no time in column {name!r}; every row needs one"])
     if isinstance(time, pd.Timestamp):  # of any unit; one with an offset in UTC
-        time = time.to_datetime64()
+        time = (time.tz_localize(None) if whole_days else time).to_datetime64()
     if isinstance(time, np.datetime64):
         if not YEARS[0] <= time.astype("M8[Y]").astype(np.int64) + 1970 <= YEARS[1]:
             raise DataError(SOURCE, [f"time column {name!r}: {time} {FAR}"])
         return int(time.astype("M8[us]").astype(np.int64))
     if isinstance(time, datetime.date):
-        return (_plain(time, name) - EPOCH) // MICROSECOND
+        return (_plain(time, name, whole_days) - EPOCH) // MICROSECOND
     raise DataError(SOURCE, [f"time column {name!r}: {time!r} is no timestamp; {REMEDY}"])
 
 
-def _plain(time: datetime.date, name: str) -> datetime.datetime:
-    """A day as its first moment, a time with an offset in UTC."""
+def _plain(time: datetime.date, name: str, whole_days: bool) -> datetime.datetime:
+    """A day as its first moment, a time with an offset in UTC, or as its own clock shows it."""
     if not isinstance(time, datetime.datetime):
         return datetime.datetime(time.year, time.month, time.day)
+    if whole_days:
+        return time.replace(tzinfo=None)
     try:
         return time if time.tzinfo is None else time.astimezone(datetime.UTC).replace(tzinfo=None)
     except OverflowError as error:
