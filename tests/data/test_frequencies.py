@@ -130,8 +130,10 @@ def test_holidays_and_sessions_are_those_of_the_days_of_a_zone() -> None:
 
 
 def test_a_single_midnight_with_an_offset_is_read_as_the_rows_before_were() -> None:
-    hours = pd.DataFrame({"time": pd.date_range("2024-03-30", periods=48, freq="h", tz="Europe/Berlin"), "y": 0.0})
-    hours["y"] = np.arange(48.0)
+    stamps = pd.date_range("2024-03-30", periods=48, freq="h", tz="Europe/Berlin")
+    hours = pd.DataFrame({"time": stamps, "y": np.arange(48.0)})
     known = from_frame(hours, Schema("time", ("y",))).schema
-    later = pd.DataFrame({"time": pd.date_range("2024-04-03", periods=2, freq="D", tz="Europe/Berlin"), "y": [1.0, 2.0]})
+    later = pd.DataFrame(
+        {"time": pd.date_range("2024-04-03", periods=2, freq="D", tz="Europe/Berlin"), "y": [1.0, 2.0]}
+    )
     assert from_frame(later, known).times[0] == np.datetime64("2024-04-02T22:00")

@@ -11,7 +11,7 @@ import pytest
 from forecast.data.panel import Origins, Panel
 from forecast.data.readers import from_frame
 from forecast.data.schema import Schema
-from forecast.errors import SettingsError
+from forecast.errors import SettingsError, UnknownCategory
 from forecast.evaluation.backtest import backtest
 from forecast.experiment.contestants import RecurrentSettings, from_table, to_table
 from forecast.forecasters.artifact import load, save
@@ -233,3 +233,30 @@ def test_categories_that_are_known_ahead_reach_the_steps_of_other_decoders(make)
     said, changed = (model.predict(each, origins).values[0] for each in (panel, from_frame(other, panel.schema)))
     assert np.array_equal(said[:2], changed[:2])
     assert (said[2:] != changed[2:]).any()
+
+
+def test_a_recursive_decoder_goes_on_live_with_categories_known_ahead_and_static() -> None:
+    random = np.random.default_rng(0)
+    wind = np.array(["N", "S", "E"])[random.integers(0, 3, 200)]
+    frame = pd.DataFrame(
+        {
+            "day": np.tile(np.datetime64("2024-01-01") + np.arange(100), 2),
+            "farm": np.repeat(["a", "b"], 100),
+            "kind": np.repeat(["sea", "land"], 100),
+            "load": random.normal(size=200) + 3.0 * (wind == "S"),
+            "wind": wind,
+        }
+    )
+    roles = Schema("day", ("load",), "farm", future=("wind",), static=("kind",), categorical=("wind", "kind"))
+    panel = from_frame(frame, roles)
+    model = RECURSIVE["streamed"]().fit(panel)
+    live = model.live(panel.until(90))
+    live.update(frame.groupby("farm").nth([90, 91]).to_dict("records"))
+    future = {farm: part[["wind"]].to_numpy(copy=True)[92:] for farm, part in frame.groupby("farm")}
+    future["b"][1] = "never seen"
+    other = frame.copy()
+    other.loc[193, "wind"] = "never seen"
+    with pytest.warns(UnknownCategory):
+        expected = model.predict(from_frame(other, panel.schema), Origins(np.array([0, 1]), np.array([92, 92])))
+    said = live.forecast(future={farm: part[:4] for farm, part in future.items()})
+    np.testing.assert_allclose(said.values, expected.values, rtol=0, atol=1e-4)

@@ -25,6 +25,7 @@ from forecast.errors import DataError, NotFittedError, SettingsError
 from forecast.forecasters.live.files import STATE, load_live, signed
 from forecast.forecasters.live.forecaster import Live
 from forecast.forecasters.live.lock import LOCK, locked
+from forecast.forecasters.live.rows import RowReader
 from forecast.forecasters.recurrent import Recurrent
 from forecast.nets.cells import gru
 from forecast.testing.panels import sample_panel, spread
@@ -275,6 +276,16 @@ def test_times_may_come_in_any_of_the_usual_forms(model: Recurrent, panel: Panel
         live = model.live(panel)
         live.update(next_row(panel, time=form))
         assert live.last["long"] == stamp
+
+
+def test_rows_of_days_with_an_offset_are_the_days_of_their_own_clock():
+    """As readers take them, where a model was fitted on such days."""
+    forms = ["2024-04-02T00:00+02:00", pd.Timestamp("2024-04-02", tz="Europe/Berlin")]
+    forms += [forms[1].to_pydatetime(), "2024-04-02"]
+    for days, stamp in ((True, "2024-04-02"), (None, "2024-04-01T22:00")):
+        read = RowReader(Schema("day", ("y",), whole_days=days), alone="")
+        for form in forms[: 4 if days else 3]:
+            assert np.datetime64(read({"day": form, "y": 1.0}).time, "us") == np.datetime64(stamp)
 
 
 def test_times_far_away_are_times(model: Recurrent, panel: Panel):

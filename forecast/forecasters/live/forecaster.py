@@ -213,7 +213,7 @@ class Live:
         """Scale the static covariates of a series."""
         track = self.carried.tracks[place]
         static = (self.static[place] - self.scale.static_center) / self.scale.static_spread
-        track.static = self.carried.look.static(static)
+        track.static, track.fixed = self.carried.look.static(static), self.carried.look.codes_of(static)
 
     def _keep(self, place: int, arrival: Arrival) -> list[str]:
         """Keep a row of a cold series; when its scale can be fixed, read all that was kept."""

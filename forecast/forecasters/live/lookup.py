@@ -9,8 +9,6 @@ import numpy as np
 from forecast.data.categories import table
 from forecast.data.scale import Scale
 from forecast.data.schema import Schema
-from forecast.errors import SettingsError
-from forecast.nets.decoders import Recursive
 from forecast.nets.network import Network
 
 
@@ -24,10 +22,6 @@ class Lookup:
     """
 
     def __init__(self, network: Network, schema: Schema, scale: Scale) -> None:
-        if schema.categorical and isinstance(network.architecture.decoder, Recursive):
-            raise SettingsError(
-                "a recursive decoder does not go on live with categorical columns; use decoder=Direct()"
-            )
         layout = schema.layout
         self.layout, self.channels = layout, schema.channels
         self.ends = layout.targets + layout.past
@@ -66,6 +60,14 @@ class Lookup:
         row = [0.0] * self.layout.channels + values.tolist()
         return self.row(row, row, self.layout.channels, len(row))
 
+    def codes_of(self, values: np.ndarray) -> list[float]:
+        """Static covariates, scaled, with the model's codes: what `Network.read` makes vectors of itself."""
+        codes = [self.codes.get(self.layout.channels + place) for place in range(len(values))]
+        return [
+            float(value if known is None else _translated(np.array(value), known))
+            for value, known in zip(values.tolist(), codes, strict=True)
+        ]
+
     def ahead(self, future: np.ndarray) -> np.ndarray:
         """Known-ahead values [series, horizon, covariate] with the model's codes, for `Network.answer`."""
         first = self.layout.channels - self.layout.future
@@ -74,11 +76,16 @@ class Lookup:
             return future
         future = future.copy()
         for place in coded:
-            codes, column = self.codes[place], future[..., place - first]
-            known = np.isfinite(column) & (column < len(codes))
-            column[:] = codes[np.where(known, column, len(codes) - 1).astype(np.int64)]
+            column = future[..., place - first]
+            column[:] = _translated(column, self.codes[place])
         return future
 
     def _vector(self, place: int, code: float) -> list[float]:
         vectors = self.vectors[place]
         return vectors[int(code)] if 0 <= code < len(vectors) else vectors[-1]
+
+
+def _translated(column: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """The model's codes of a panel's; what is no code of the panel is unknown."""
+    known = np.isfinite(column) & (column >= 0) & (column < len(codes))
+    return codes[np.where(known, column, len(codes) - 1).astype(np.int64)]

@@ -41,7 +41,7 @@ def _start(tracks: Sequence[Track]) -> Start:
     shift, spread = (_numbers([getattr(track, name) for track in tracks]) for name in ("shift", "spread"))
     moments = Moments(*(_numbers([getattr(track, name) for track in tracks]) for name in Moments._fields))
     stand = Stand(hidden, context, shift[:, None], spread[:, None])
-    return Start(stand, Memory(cell, recent, moments), _numbers([track.static for track in tracks]))
+    return Start(stand, Memory(cell, recent, moments), _numbers([track.fixed for track in tracks]))
 
 
 def _numbers(rows: list[list[float]]) -> torch.Tensor:

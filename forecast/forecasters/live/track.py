@@ -24,7 +24,8 @@ class Track:
         center, width: the scale of each channel, in the units of the series (targets: in transformed ones).
         power: of each target's transform; empty without one.
         last: the last row in those units, missing cells carried forward; NaN before the first.
-        static: static covariates, scaled.
+        static: static covariates, scaled, vectors for categories.
+        fixed: the same with codes for categories.
         since: rows since the last observed cell, of the channels whose absence is an input.
         newest: the last targets, scaled.
         weight, mean, squares: moments of the running scale, for each target.
@@ -35,8 +36,8 @@ class Track:
     """
 
     __slots__ = (
-        *("time", "rows", "center", "width", "power", "last", "static", "since", "newest", "weight", "mean", "squares"),
-        *("shift", "spread", "ring", "cell", "hidden"),
+        *("time", "rows", "center", "width", "power", "last", "static", "fixed", "since", "newest", "weight"),
+        *("mean", "squares", "shift", "spread", "ring", "cell", "hidden"),
     )
 
     def __init__(self, channels: int, targets: int, context: int, cell: tuple[np.ndarray, ...], hidden: np.ndarray):
@@ -44,6 +45,7 @@ class Track:
         self.center, self.width, self.last = [0.0] * channels, [1.0] * channels, [math.nan] * channels
         self.power: list[float] = []
         self.static: list[float] = []
+        self.fixed: list[float] = []
         self.since: list[float] = []
         self.newest = [0.0] * targets
         self.weight, self.mean, self.squares = [0.0] * targets, [0.0] * targets, [0.0] * targets
