@@ -40,8 +40,7 @@ KINDS = {
     "sequence": lambda: recurrent(Sequence(), Windowed(), calendar=True),
     "attention": lambda: recurrent(Sequence(attention=True), Windowed(), "lstm"),
     "segments": lambda: recurrent(Segments(4), Windowed(), skip=False),
-    "sequence, streamed": lambda: recurrent(Sequence(), STREAM, "lstm"),
-    "sequence, joint": lambda: recurrent(Sequence(), STREAM, "rnn", channels="joint", head=Gaussian()),
+    "sequence, streamed": lambda: recurrent(Sequence(), STREAM, "lstm", channels="joint", head=Gaussian()),
 }
 RECURSIVE = {
     "point": lambda: recurrent(Recursive(), Windowed(), calendar=True),
@@ -55,7 +54,7 @@ def test_decoders_keep_the_promise_with_covariates_of_every_role(make):
     check_forecaster(make, FULL)
 
 
-@pytest.mark.parametrize("make", RECURSIVE.values(), ids=RECURSIVE.keys())
+@pytest.mark.parametrize("make", [RECURSIVE["sampled"], RECURSIVE["streamed"]], ids=["sampled", "streamed"])
 def test_recursive_decoders_keep_the_promise_with_what_is_known_ahead(make):
     check_forecaster(make, AHEAD)
 
@@ -66,16 +65,15 @@ def test_decoders_that_read_the_calendar_ahead_keep_the_promise_at_the_end_of_th
 
 
 LIVE = {
-    "sequence": (Sequence(), {}),
-    "sequence of distributions": (Sequence(), {"head": Gaussian(), "cell": "lstm"}),
-    "recursive": (Recursive(), {"cell": "lstm", "layers": 2}),
-    "paths": (Recursive(10), {"head": Gaussian()}),
-    "paths of changes": (Recursive(10), {"head": Gaussian(), "scaling": "difference", "channels": "joint"}),
+    "sequence": (Sequence(), {}, PLAIN),
+    "sequence of distributions": (Sequence(), {"head": Gaussian(), "cell": "lstm"}, AHEAD),
+    "recursive": (Recursive(), {"cell": "lstm", "layers": 2}, AHEAD),
+    "paths": (Recursive(10), {"head": Gaussian()}, PLAIN),
+    "paths of changes": (Recursive(10), {"head": Gaussian(), "scaling": "difference", "channels": "joint"}, AHEAD),
 }
 
 
-@pytest.mark.parametrize("panel", [AHEAD, PLAIN], ids=["known ahead", "calendar alone"])
-@pytest.mark.parametrize(("decoder", "settings"), LIVE.values(), ids=LIVE.keys())
+@pytest.mark.parametrize(("decoder", "settings", "panel"), LIVE.values(), ids=LIVE.keys())
 def test_live_says_what_predict_says_row_after_row(decoder, settings, panel):
     model = recurrent(decoder, **settings).fit(panel)
     ends = panel.ends() - 3
@@ -101,7 +99,7 @@ def test_live_says_what_predict_says_row_after_row(decoder, settings, panel):
 
 
 @pytest.mark.parametrize(
-    "make", [KINDS["sequence"], KINDS["segments"], KINDS["sequence, streamed"], RECURSIVE["point"]]
+    "make", [KINDS["attention"], KINDS["segments"], KINDS["sequence, streamed"], RECURSIVE["point"]]
 )
 def test_a_saved_decoder_says_the_same_when_read_back(make, tmp_path: Path):
     panel = AHEAD
@@ -112,8 +110,7 @@ def test_a_saved_decoder_says_the_same_when_read_back(make, tmp_path: Path):
     assert back.architecture.decoder == model.architecture.decoder
 
 
-@pytest.mark.parametrize("feed", [Windowed(), STREAM], ids=["windowed", "streamed"])
-@pytest.mark.parametrize("head", [Point(), Gaussian()], ids=["point", "gaussian"])
+@pytest.mark.parametrize(("feed", "head"), [(Windowed(), Gaussian()), (STREAM, Point())], ids=["windowed", "streamed"])
 def test_a_recursive_decoder_goes_on_beyond_the_horizon_it_was_trained_for(feed, head):
     model = recurrent(Recursive(10), feed, head=head, calendar=True).fit(PLAIN)
     short, long = model.predict(PLAIN), model.predict(PLAIN, horizon=11)
@@ -163,15 +160,15 @@ def test_what_cannot_work_is_refused_when_it_is_written_down(decoder, settings, 
 
 def test_paths_widen_with_the_horizon_and_belong_together():
     random = np.random.default_rng(0)
-    y = np.zeros(1500)
+    y = np.zeros(1000)
     for row in range(1, len(y)):
         y[row] = 0.8 * y[row - 1] + random.normal(0, 0.5)
     days = np.datetime64("2020-01-01") + np.arange(len(y))
     panel = Panel.from_arrays(y, days, schema=Schema("day", ("y",)))
-    settings = {"scaling": "none", "head": Gaussian(), "decoder": Recursive(400, forcing=1.0)}
-    training = Training(epochs=6, learning_rate=0.02, device="cpu")
+    settings = {"scaling": "none", "head": Gaussian(), "decoder": Recursive(400)}
+    training = Training(epochs=8, learning_rate=0.02, device="cpu")
     model = Recurrent(Window(12, 8), "none", training=training, **settings).fit(panel)
-    origins = Window(12, 8).origins(panel)[::50]
+    origins = Window(12, 8).origins(panel)[::100]
     said = model.predict(panel, origins)
     width = (said.values[..., -1] - said.values[..., 0])[..., 0].mean(axis=0)  # the levels 0.05 and 0.95
     true = 2 * 1.645 * 0.5 * np.sqrt((1 - 0.8 ** (2 * np.arange(1, 9))) / (1 - 0.8**2))
