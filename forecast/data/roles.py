@@ -56,9 +56,15 @@ def resolve(table: Table, schema: Schema, found: Findings) -> Schema:
 def _categorical(schema: Schema, kept: dict[str, tuple[str, ...]], found: Findings) -> Schema:
     """The schema with those categorical columns only that play a part."""
     used = {name for names in kept.values() for name in names}
+    single = {name: role for role, name in (("time", schema.time), ("series", schema.series)) if name is not None}
     wanted = {name for names in schema.roles().values() for name in names}
     for name in schema.categorical:
-        if name not in wanted:
+        if name in single:
+            found.problems.append(
+                f"categorical column {name!r} is the {single[name]} column, which is no input; leave it out, or copy "
+                "it to a column with a part of its own (a static one, say)"
+            )
+        elif name not in wanted:
             found.problems.append(
                 f"categorical column {name!r} plays no part; name it as a target, or as past, future or static too"
             )

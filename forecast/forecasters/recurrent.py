@@ -199,7 +199,8 @@ class Recurrent:
         require_horizon(self.architecture.decoder, self.window.horizon, steps)
         panel.require_channels(self.schema)
         origins = panel.end_origins() if origins is None else origins
-        reach = max(steps, self.window.horizon)
+        one_by_one = isinstance(self.architecture.decoder, Recursive)
+        reach = int(steps) if one_by_one else self.window.horizon  # others decode the whole horizon at once
         panel = reaching(panel, reach)
         require_reach(panel, origins, self.window.context, reach)
         asked, scale = self._ask(panel, origins, reach)

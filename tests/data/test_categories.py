@@ -168,3 +168,10 @@ def test_the_command_line_says_once_and_plainly_what_is_unknown(
         for _ in range(3):
             translated(panel, scale.categories)
     assert capsys.readouterr().out.strip() == "column 'wind': 'E' not met in training, read as unknown"
+
+
+@pytest.mark.parametrize("column", ["day", "shop"])
+def test_a_time_or_series_column_is_no_categorical_input_and_that_is_said(column: str) -> None:
+    table = frame(["N", "S", "E"]).assign(shop="a")
+    with pytest.raises(DataError, match=rf"categorical column '{column}' is the (time|series) column.*copy it"):
+        from_frame(table, Schema("day", ("y",), "shop", categorical=(column,)))
