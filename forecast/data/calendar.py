@@ -18,6 +18,10 @@ from forecast.errors import SettingsError
 DAY = np.timedelta64(1, "D")
 Kind = Literal["step", "business", "months", "unknown"]
 Anchor = Literal["start", "end", "business start", "business end", "day"]
+WORKING = "1111100"
+WEEK = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
+WEEKS = 4
+"""Weeks after which a day of the week without any row is taken for a free one."""
 ANCHORS: dict[Anchor, str] = {
     "start": "at the month's start",
     "end": "at the month's end",
@@ -36,7 +40,9 @@ class Calendar:
         step: microseconds for "step", business days for "business", months for "months".
         anchor: which day of the month, for "months"; "day" is that of the row before, or the month's last.
         regular: share of the neighbouring rows that are exactly one step apart.
-        exchange: whose sessions are the business days (`exchange_calendars`); None takes Monday to Friday.
+        exchange: whose sessions are the business days (`exchange_calendars`); None takes those of `week`.
+        week: business days from Monday to Sunday, 1 or 0 each.
+        day: of the month, for the anchor "day"; 0 takes that of the row before.
 
     Example:
         >>> import numpy as np
@@ -50,6 +56,8 @@ class Calendar:
     anchor: Anchor = "start"
     regular: float = 1.0
     exchange: str | None = None
+    week: str = WORKING
+    day: int = 0
 
     def after(self, last: np.ndarray, steps: int) -> np.ndarray:
         """Timestamps of the next rows.
@@ -68,7 +76,8 @@ class Calendar:
             if self.exchange is not None:
                 days = sessions_after(self.exchange, day[:, 0], steps * self.step)[:, ahead * self.step - 1]
                 return days.astype("datetime64[us]") + (last - day)
-            return np.busday_offset(day, ahead * self.step, roll="backward").astype("datetime64[us]") + (last - day)
+            days = np.busday_offset(day, ahead * self.step, roll="backward", weekmask=self.week)
+            return days.astype("datetime64[us]") + (last - day)
         if self.kind == "months":
             return self._after_months(last, ahead)
         return last + ahead * np.timedelta64(self.step, "us")
@@ -78,7 +87,8 @@ class Calendar:
         month = last.astype("datetime64[M]")
         if self.anchor == "day":
             length = (month + ahead * self.step + 1).astype("datetime64[D]") - _start(month + ahead * self.step)
-            date = _start(month + ahead * self.step) + np.minimum(day - _start(month), length - DAY)
+            wanted = (self.day - 1) * DAY if self.day else day - _start(month)
+            date = _start(month + ahead * self.step) + np.minimum(wanted, length - DAY)
         else:
             date = _anchored(month + ahead * self.step, self.anchor)
         return date.astype("datetime64[us]") + (last - day)
@@ -89,7 +99,7 @@ class Calendar:
         if self.kind == "unknown":
             return "?"
         if self.kind == "business":
-            return "B" if self.step == 1 else f"{self.step}B"
+            return ("" if self.step == 1 else str(self.step)) + ("B" if self.week == WORKING else "C")
         if self.kind == "months":
             unit, count = {12: ("Y", 1), 3: ("Q", 1)}.get(self.step, ("M", self.step))
             business = "B" if self.anchor.startswith("business") else ""
@@ -102,11 +112,17 @@ class Calendar:
     def __str__(self) -> str:
         words = {
             "step": f"one row every {_duration(self.step)}",
-            "business": f"sessions of {self.exchange}" if self.exchange else "business days (no weekends in the data)",
+            "business": f"sessions of {self.exchange}" if self.exchange else self._week_in_words(),
             "months": f"one row every {f'{self.step} months' if self.step > 1 else 'month'}, {ANCHORS[self.anchor]}",
             "unknown": "unknown (no series has two rows)",
         }[self.kind]
         return words if self.regular == 1.0 else f"{words}; {1 - self.regular:.2%} of the steps are longer or shorter"
+
+    def _week_in_words(self) -> str:
+        if self.week == WORKING:
+            return "business days (no weekends in the data)"
+        free = " and ".join(name for name, here in zip(WEEK, self.week, strict=True) if here == "0")
+        return f"one row every day but {free} (none in the data)"
 
 
 def infer(times: np.ndarray, offsets: np.ndarray, exchange: str | None = None) -> Calendar:
@@ -144,10 +160,10 @@ def infer(times: np.ndarray, offsets: np.ndarray, exchange: str | None = None) -
     day = DAY.astype("timedelta64[us]").astype(int)
     if 28 * day <= usual <= 366 * day and (monthly := _months(times, within)):
         return monthly
-    if usual == day and _weekdays_only(times):
+    if usual == day and (week := _week(times)) is not None:
         days = times.astype("datetime64[D]")
-        steps = np.busday_count(days[:-1][within], days[1:][within])
-        return Calendar("business", 1, regular=float((steps == 1).mean()))
+        steps = np.busday_count(days[:-1][within], days[1:][within], weekmask=week)
+        return Calendar("business", 1, regular=float((steps == 1).mean()), week=week)
     return Calendar("step", usual, regular=share)
 
 
@@ -159,9 +175,18 @@ def _of_exchange(times: np.ndarray, within: np.ndarray, gaps: np.ndarray, exchan
     return Calendar("business", 1, regular=float((steps == 1).mean()) if len(steps) else 1.0, exchange=exchange)
 
 
-def _weekdays_only(times: np.ndarray) -> bool:
-    days = times.astype("datetime64[D]")
-    return len(days) >= 6 and bool(np.is_busday(days).all())
+def _week(times: np.ndarray) -> str | None:
+    """Days of the week with rows, where some have none: closed on Sundays, weekends of Fridays and Saturdays."""
+    days = np.unique(times.astype("datetime64[D]"))
+    if len(times) >= 6 and np.is_busday(days).all():
+        return WORKING
+    count = np.bincount((days.astype(np.int64) + 3) % 7, minlength=7)  # 1970 began on a Thursday
+    there = count > 0
+    # A gap is no habit: every other day has to come again and again, week after week.
+    weeks = (days[-1] - days[0]) / (7 * DAY)
+    if there.all() or there.sum() < 4 or weeks < WEEKS or count[there].min() < weeks / 2:
+        return None
+    return "".join("01"[here] for here in there.astype(int))
 
 
 def _months(times: np.ndarray, within: np.ndarray) -> Calendar | None:
@@ -171,10 +196,18 @@ def _months(times: np.ndarray, within: np.ndarray) -> Calendar | None:
         return None
     fixed = (anchor for anchor in ANCHORS if anchor != "day" and (days == _anchored(months, anchor)).all())
     anchor: Anchor = next(fixed, "day")
-    same_day = np.ptp((days - _start(months)).astype(int)) == 0
+    of_month = (days - _start(months)).astype(int) + 1
+    same_day = np.ptp(of_month) == 0
     if anchor == "day" and not same_day and len(np.unique(np.diff(days)[within])) == 1:
         return None  # a fixed step, such as 30 days, that has not met the same month twice yet
-    return Calendar("months", int(steps[counts.argmax()]), anchor, regular=float(counts.max() / counts.sum()))
+    latest = int(of_month.max()) if anchor == "day" and _cut_short(months, of_month) else 0
+    return Calendar("months", int(steps[counts.argmax()]), anchor, float(counts.max() / counts.sum()), day=latest)
+
+
+def _cut_short(months: np.ndarray, of_month: np.ndarray) -> bool:
+    """Whether all rows lie on one day of the month, or the last one where a month is shorter."""
+    length = (_start(months + 1) - _start(months)).astype(int)
+    return bool((of_month == np.minimum(of_month.max(), length)).all())
 
 
 def _start(months: np.ndarray) -> np.ndarray:

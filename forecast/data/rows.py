@@ -139,7 +139,7 @@ def _distance(times: np.ndarray, calendar: Calendar) -> np.ndarray:
         days = times.astype("datetime64[D]")
         if calendar.exchange is not None:
             return sessions_between(calendar.exchange, days)
-        return np.busday_count(days[:-1], days[1:])
+        return np.busday_count(days[:-1], days[1:], weekmask=calendar.week)
     if calendar.kind == "months":
         return np.diff(times.astype("datetime64[M]").astype(np.int64))
     return np.diff(times.astype(np.int64))

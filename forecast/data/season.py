@@ -56,7 +56,7 @@ def candidates(calendar: Calendar) -> tuple[int, ...]:
 def _habit(calendar: Calendar) -> _Habit:
     step = calendar.step
     if calendar.kind == "business":
-        return _Habit((5,) if step == 1 else (), 5)
+        return _Habit((calendar.week.count("1"),) if step == 1 else (), calendar.week.count("1"))
     if calendar.kind == "months":
         return _Habit((12 // step,) if 12 % step == 0 and step < 12 else (), 12)
     if calendar.kind == "unknown" or step <= 0:

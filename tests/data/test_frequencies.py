@@ -137,3 +137,28 @@ def test_a_single_midnight_with_an_offset_is_read_as_the_rows_before_were() -> N
         {"time": pd.date_range("2024-04-03", periods=2, freq="D", tz="Europe/Berlin"), "y": [1.0, 2.0]}
     )
     assert from_frame(later, known).times[0] == np.datetime64("2024-04-02T22:00")
+
+
+@pytest.mark.parametrize("week", ["Mon Tue Wed Thu Fri Sat", "Sun Mon Tue Wed Thu", "Tue Wed Thu Fri Sat Sun"])
+def test_days_of_the_week_that_never_come_are_not_forecast(week: str) -> None:
+    days = pd.date_range("2024-01-01", periods=60, freq=pd.offsets.CustomBusinessDay(weekmask=week)).to_numpy()
+    panel = Panel.from_arrays(np.arange(50.0), days[:50])
+    assert panel.calendar.regular == 1.0
+    assert panel.calendar.alias == "C"
+    np.testing.assert_array_equal(panel.ahead(10).times, days.astype("M8[us]"))
+
+
+def test_a_few_weeks_or_a_gap_make_no_free_day() -> None:
+    days = pd.date_range("2024-01-01", periods=120).to_numpy()
+    weekday = (np.arange(120) % 7 + 1) % 7  # 0 is a Sunday
+    assert Panel.from_arrays(np.arange(18.0), days[:21][weekday[:21] != 0]).calendar.kind == "step"
+    once = days[(weekday != 0) | (np.arange(120) == 55)]
+    assert Panel.from_arrays(np.arange(len(once)) * 1.0, once).calendar.kind == "step"
+
+
+def test_a_day_that_short_months_lack_comes_back_after_them() -> None:
+    months = pd.period_range("2023-01", periods=20, freq="M")
+    stamps = np.array([np.datetime64(f"{m}-{min(30, m.days_in_month):02d}") for m in months])
+    for rows in (13, 14, 15):  # up to January, the 29th of February, March
+        calendar = infer(stamps[:rows], np.array([0, rows]))
+        np.testing.assert_array_equal(calendar.after(stamps[rows - 1 : rows], 5)[0], stamps[rows : rows + 5])
