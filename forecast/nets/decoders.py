@@ -146,7 +146,8 @@ def require_readable(decoder: Decoder, past: int, located: bool, head: str) -> N
     if isinstance(decoder, Recursive) and past:
         raise SettingsError(
             f"{past} past-only covariate(s): a Recursive decoder reads rows after the origin, where nobody knows them; "
-            "declare them known ahead (future), leave them out, or use decoder=Direct() or Sequence()"
+            "declare them known ahead (future; cycles of the calendar: DataModule(ahead=True)), leave them out, or use "
+            "decoder=Direct() or Sequence()"
         )
     if isinstance(decoder, Recursive) and not located:
         raise SettingsError(f"{head} says classes, and a Recursive decoder reads values back; use decoder=Direct()")

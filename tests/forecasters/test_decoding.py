@@ -145,7 +145,7 @@ def test_live_goes_on_beyond_the_horizon_as_predict_does():
 
 
 def test_past_only_covariates_are_refused_before_anything_is_trained():
-    with pytest.raises(SettingsError, match=r"declare them known ahead.*leave them out.*Sequence"):
+    with pytest.raises(SettingsError, match=r"declare them known ahead.*ahead=True.*leave them out.*Sequence"):
         recurrent(Recursive()).fit(FULL)
 
 
