@@ -140,5 +140,6 @@ def require_numbers(schema: Schema, who: str) -> None:
     named = [name for name in schema.targets if name in schema.categorical]
     if named:
         raise SettingsError(
-            f"{who} forecasts numbers, and the target {named[0]!r} holds categories; use another target"
+            f"{who} forecasts numbers, and the target {named[0]!r} holds categories; use another target, or a network "
+            'with head=Category() (in a settings file: head = "category")'
         )

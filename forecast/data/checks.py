@@ -93,10 +93,9 @@ def read_numbers(table: Table, names: tuple[str, ...], role: str, found: Finding
         result[:, place] = values
         if len(bad):
             rows = len(values)
-            share = "holds text" if len(bad) == rows else f"{len(bad):,} of {rows:,} cells are not numbers"
-            remedy = (
-                NUMBER_REMEDY if len(bad) < rows else f"a {role} column must be numeric, or be named as categorical"
-            )
+            text = bool(np.isnan(values).all())  # not one number, whether or not cells are missing too
+            share = "holds text" if text else f"{len(bad):,} of {rows:,} cells are not numbers"
+            remedy = NUMBER_REMEDY if not text else f"a {role} column must be numeric, or be named as categorical"
             found.problems.append(f"{role} column {name!r}: {share}: {table.quote(name, bad)}; {remedy}")
         endless = np.flatnonzero(np.isinf(values))
         if len(endless):

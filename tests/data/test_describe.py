@@ -82,6 +82,12 @@ def test_columns_of_text_are_named_as_covariates_with_their_missing_cells(tmp_pa
     assert "--past wind,note --categorical wind,note --horizon" in describe(frame, asked).command
 
 
+def test_a_target_of_names_with_gaps_is_asked_to_be_declared_categorical() -> None:
+    frame = frame_of(synthetic.seasonal(rows=90)).assign(rain=np.resize(["No", "Yes", None], 90))
+    found = describe(frame, Schema(targets=("rain",), series="name"))
+    assert any("holds text" in problem and "named as categorical" in problem for problem in found.problems)
+
+
 def test_a_description_is_plain_json() -> None:
     found = json.loads(json.dumps(describe(frame_of(synthetic.random_walk(series=2, rows=60))).to_json()))
     assert found["series"] == 2
