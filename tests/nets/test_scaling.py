@@ -2,12 +2,14 @@
 
 import math
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forecast.nets.scaling import SCALINGS, running_moments, scale
+from forecast.nets.scaling import CAUSAL, SCALINGS, running_moments, scale
 
 
 def slow_moments(x: list[float], weight: list[float], time_constant: float):
@@ -50,17 +52,29 @@ def test_running_moments_equal_a_slow_loop_and_skip_masked_steps(steps, time_con
 def test_a_scaled_context_leads_back_to_the_newest_value(scaling):
     past = torch.randn(4, 9, 2, dtype=torch.float64) * 3 + 7
     scaled = scale(past, None, scaling, 5.0)
-    assert torch.allclose(scaled.past[:, -1:] * scaled.spread[:, -1:] + scaled.shift[:, -1:], past[:, -1:])
+    inside = (
+        torch.zeros_like(past[:, -1:]) if scaling == "difference" else scaled.past[:, -1:]
+    )  # its shift is the value
+    assert torch.allclose(inside * scaled.spread[:, -1:] + scaled.shift[:, -1:], past[:, -1:])
+
+
+def test_changes_are_scaled_by_their_exponential_root_mean_square():
+    past = torch.randn(1, 40, 1, dtype=torch.float64).cumsum(dim=1)
+    scaled = scale(past, None, "difference", 7.0)
+    changes = pd.Series(past[0, :, 0].numpy()).diff().fillna(0.0)
+    expected = np.sqrt((changes**2).ewm(alpha=1 - np.exp(-1 / 7.0)).mean())
+    np.testing.assert_allclose(scaled.spread[0, 1:, 0], expected[1:], rtol=1e-9)
+    np.testing.assert_allclose(scaled.past[0, 1:, 0], np.log(expected[1:]), rtol=1e-9)
 
 
 @pytest.mark.parametrize("scaling", SCALINGS)
 def test_scaling_a_step_uses_nothing_later_than_it_or_the_whole_window_only(scaling):
-    """ "running" is causal inside the window; the others use the window, which ends at the origin."""
+    """Causal scales are causal inside the window too; the others use the window, which ends at the origin."""
     past = torch.randn(1, 9, 1, dtype=torch.float64)
     other = past.clone()
     other[:, 6:] += 5
     early = [scale(each, None, scaling, 5.0).past[:, :6] for each in (past, other)]
-    assert torch.equal(*early) == (scaling in ("running", "none"))
+    assert torch.equal(*early) == (scaling in CAUSAL)
 
 
 @pytest.mark.parametrize("scaling", SCALINGS)
