@@ -126,7 +126,7 @@ def mean_of(values: np.ndarray, noise: np.ndarray, link: Outward) -> np.ndarray:
         >>> one = np.ones((1, 1, 1))
         >>> link = Outward(0 * one, one, Warp(0 * one))
         >>> lognormal = mean_of(0 * one, np.ones((1, 1)), link).item()
-        >>> round(lognormal / np.exp(0.5), 9)
+        >>> round(float(lognormal / np.exp(0.5)), 9)
         1.0
     """
     total = np.zeros_like(values)
