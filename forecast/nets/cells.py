@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from functools import partial
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from forecast.errors import SettingsError, did_you_mean
-
-State = tuple[Tensor, ...]
-"""What a cell remembers, opaque to all but the cell; every tensor is [layer, batch, hidden]."""
-
-
-@runtime_checkable
-class Cell(Protocol):
-    """What a cell promises: reading a sequence in pieces, passing the state on, equals reading it at once.
-
-    A step is a sequence of one. `forecast.testing.check_cell` tests the promise.
-    """
-
-    hidden_size: int
-
-    def initial(self, batch: int) -> State: ...
-    def __call__(self, x: Tensor, state: State) -> tuple[Tensor, State]: ...
-
-
-CellFactory = Callable[..., Cell]
-"""Makes a cell from `(inputs, hidden_size)`, and `layers=`, `dropout=` when they are not 1 and 0."""
+from forecast.nets.promise import Cell, CellFactory, State, checked_dropout
+from forecast.nets.scans import LRU, MinGRU, MinLSTM
+from forecast.nets.stacked import both_ways, stacked
+from forecast.nets.stepped import GRU, LSTM, SLSTM, Elman, LayerNormLSTM, PeepholeLSTM
 
 
 class Fused(nn.Module):
@@ -51,15 +34,16 @@ class Fused(nn.Module):
         super().__init__()
         self.layer = layer
         self.ways = 2 if layer.bidirectional else 1
-        self.hidden_size = self.ways * layer.hidden_size
+        self.wide = layer.proj_size or layer.hidden_size
+        self.hidden_size = self.ways * self.wide
         self.tensors = 2 if isinstance(layer, nn.LSTM) else 1
         initialise(layer)
 
     def initial(self, batch: int) -> State:
         """Zeros [layer, batch, hidden] on the device and in the precision of the weights."""
-        weight = next(self.layer.parameters())
-        zeros = weight.new_zeros(self.layer.num_layers * self.ways, batch, self.layer.hidden_size)
-        return (zeros,) * self.tensors
+        weight, layers = next(self.layer.parameters()), self.layer.num_layers * self.ways
+        widths = (self.wide, self.layer.hidden_size)[: self.tensors]
+        return tuple(weight.new_zeros(layers, batch, width) for width in widths)
 
     def forward(
         self, x: Float[Tensor, "batch time input"], state: State
@@ -90,6 +74,24 @@ def gru(inputs: int, hidden_size: int, layers: int = 1, dropout: float = 0.0) ->
     return Fused(nn.GRU(inputs, hidden_size, layers, dropout=checked_dropout(dropout, layers)))
 
 
+def projected_lstm(inputs: int, hidden_size: int, layers: int = 1, dropout: float = 0.0, memory: int = 2) -> Fused:
+    """LSTM whose hidden state is a projection of a memory `memory` times as wide (Sak et al. 2014)."""
+    if memory < 2:
+        raise SettingsError(f"memory={memory}: at least 2 times the hidden size; an LSTM without projection has 1")
+    dropout = checked_dropout(dropout, layers)
+    return Fused(nn.LSTM(inputs, memory * hidden_size, layers, dropout=dropout, proj_size=hidden_size))
+
+
+@torch.no_grad()
+def irnn(inputs: int, hidden_size: int, layers: int = 1, dropout: float = 0.0) -> Fused:
+    """The rectified RNN with recurrent matrices that start as the identity (IRNN of Le et al. 2015)."""
+    cell = rnn_relu(inputs, hidden_size, layers, dropout)
+    for name, weight in cell.layer.named_parameters():
+        if name.startswith("weight_hh"):
+            nn.init.eye_(weight)
+    return cell
+
+
 class Nothing(nn.Module):
     """No cell at all: a network with it is its linear skip, trained the same way. What the state adds is the rest."""
 
@@ -112,7 +114,34 @@ def nothing(inputs: int, hidden_size: int, layers: int = 1, dropout: float = 0.0
 
 
 CELLS: dict[str, CellFactory] = {"rnn": rnn, "rnn-relu": rnn_relu, "lstm": lstm, "gru": gru}
-NAMED = CELLS | {"none": nothing}
+"""Torch's own layers; live forecasting steps them in numpy."""
+
+OWN: dict[str, CellFactory] = {
+    "irnn": irnn,
+    "projected-lstm": projected_lstm,
+    "equation-rnn": partial(stacked, Elman),
+    "equation-lstm": partial(stacked, LSTM),
+    "equation-gru": partial(stacked, GRU),
+    "gru-reset-before": partial(stacked, partial(GRU, reset="before")),
+    "peephole-lstm": partial(stacked, PeepholeLSTM),
+    "layer-norm-lstm": partial(stacked, LayerNormLSTM),
+    "zoneout-lstm": partial(stacked, partial(LSTM, zoneout=0.1)),
+    "slstm": partial(stacked, SLSTM),
+    "mingru": partial(stacked, MinGRU),
+    "minlstm": partial(stacked, MinLSTM),
+    "lru": partial(stacked, LRU),
+    "residual-lstm": partial(stacked, lstm, residual=True),
+    "residual-gru": partial(stacked, gru, residual=True),
+}
+"""Cells of one way beyond those."""
+
+BOTH_WAYS: dict[str, CellFactory] = {
+    "bidirectional-lstm": partial(both_ways, lstm),
+    "bidirectional-gru": partial(both_ways, gru),
+}
+"""For windows alone."""
+
+NAMED = CELLS | OWN | BOTH_WAYS | {"none": nothing}
 
 
 def cell_factory(cell: str | CellFactory) -> CellFactory:
@@ -155,17 +184,6 @@ def require_one_way(cell: Cell) -> None:
             "a bidirectional cell reads from the end too, and a stream has none: what it carries would depend on rows "
             "that are still to come; use a cell of one direction, or Windowed()"
         )
-
-
-def checked_dropout(dropout: float, layers: int) -> float:
-    """Refuse dropout that would do nothing: torch applies it between layers only."""
-    if not 0 <= dropout < 1:
-        raise SettingsError(f"dropout={dropout}: at least 0 and below 1")
-    if dropout and layers == 1:
-        raise SettingsError(
-            f"dropout={dropout} does nothing with one layer (it works between layers); use layers=2 or 0"
-        )
-    return dropout
 
 
 @torch.no_grad()
