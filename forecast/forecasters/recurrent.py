@@ -55,7 +55,8 @@ class Recurrent:
 
     Args:
         window: context and horizon.
-        cell: "rnn", "rnn-relu", "lstm", "gru", an import path, or a cell class of your own.
+        cell: "rnn", "rnn-relu", "lstm", "gru", another of `forecast.nets.cells.NAMED`, an import path, or a cell class
+            of your own.
         hidden_size: numbers in the state of each layer.
         layers: recurrent layers.
         dropout: after every recurrent layer.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
+import warnings
 from functools import partial
 
 import torch
@@ -53,6 +54,18 @@ class Fused(nn.Module):
         return hidden.transpose(0, 1), last if self.tensors == 2 else (last,)
 
 
+class Projected(Fused):
+    """`Fused` for an LSTM with a projection, which oneDNN does not have; that need not be said every time."""
+
+    def forward(
+        self, x: Float[Tensor, "batch time input"], state: State
+    ) -> tuple[Float[Tensor, "batch time hidden"], State]:
+        """Read a sequence: hidden states of every step, and the state after the last."""
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "LSTM with projections is not supported with oneDNN", UserWarning)
+            return super().forward(x, state)
+
+
 def rnn(inputs: int, hidden_size: int, layers: int = 1, dropout: float = 0.0) -> Fused:
     """Elman's simple recurrent network with tanh: h_t = tanh(W x_t + U h_{t-1} + b)."""
     return Fused(nn.RNN(inputs, hidden_size, layers, dropout=checked_dropout(dropout, layers)))
@@ -79,7 +92,7 @@ def projected_lstm(inputs: int, hidden_size: int, layers: int = 1, dropout: floa
     if memory < 2:
         raise SettingsError(f"memory={memory}: at least 2 times the hidden size; an LSTM without projection has 1")
     dropout = checked_dropout(dropout, layers)
-    return Fused(nn.LSTM(inputs, memory * hidden_size, layers, dropout=dropout, proj_size=hidden_size))
+    return Projected(nn.LSTM(inputs, memory * hidden_size, layers, dropout=dropout, proj_size=hidden_size))
 
 
 @torch.no_grad()

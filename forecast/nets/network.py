@@ -55,8 +55,8 @@ class Architecture:
     """What a network is made of.
 
     Args:
-        cell: "rnn", "rnn-relu", "lstm", "gru", "none" (the skip alone, for comparison), an import path
-            "package.module:Class", or a class of your own.
+        cell: "rnn", "rnn-relu", "lstm", "gru", another of `forecast.nets.cells.NAMED`, "none" (the skip alone, for
+            comparison), an import path "package.module:Class", or a class of your own.
         hidden_size: numbers in the state of each layer.
         layers: recurrent layers on top of each other.
         dropout: after every recurrent layer, the last one (before the decoder) included.
