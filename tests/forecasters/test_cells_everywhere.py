@@ -12,7 +12,7 @@ from forecast.errors import SettingsError
 from forecast.forecasters.artifact import load, save
 from forecast.forecasters.live.files import load_live
 from forecast.forecasters.recurrent import Recurrent
-from forecast.nets.cells import BOTH_WAYS, OWN, Cell
+from forecast.nets.cells import BOTH_WAYS, Cell
 from forecast.nets.decoders import Segments, Sequence
 from forecast.sweeps.search import Search
 from forecast.sweeps.sweep import sweep
@@ -81,21 +81,27 @@ def require_everywhere(cell: str | Callable[..., Cell], folder: Path, again: Cal
         np.testing.assert_allclose(each.forecast().values, said, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize(
-    "name", ["projected-lstm", "gru-reset-before", "layer-norm-lstm", "slstm", "mingru", "lru", "residual-lstm"]
-)
+@pytest.mark.parametrize("name", ["projected-lstm", "layer-norm-lstm", "slstm", "mingru", "lru", "residual-lstm"])
 def test_a_named_cell_is_fitted_streamed_saved_and_goes_live(name: str, tmp_path: Path):
     require_everywhere(name, tmp_path)
 
 
-@pytest.mark.parametrize("name", [*OWN, *BOTH_WAYS])
+@pytest.mark.parametrize("name", ["irnn", "peephole-lstm", "zoneout-lstm", "minlstm", "residual-gru", *BOTH_WAYS])
 def test_a_named_cell_of_two_layers_is_fitted_on_windows(name: str):
     model = fitted(name, feed=Windowed(16), layers=2, dropout=0.1)
     assert np.isfinite(model.predict(PANEL).values).all()
 
 
-@pytest.mark.parametrize("decoder", [Sequence(), Segments(2)])
-@pytest.mark.parametrize("name", ["slstm", "projected-lstm", "lru", "mingru", "bidirectional-lstm"])
+@pytest.mark.parametrize(
+    ("name", "decoder"),
+    [
+        ("slstm", Sequence()),
+        ("projected-lstm", Segments(2)),
+        ("lru", Segments(2)),
+        ("mingru", Sequence()),
+        ("bidirectional-lstm", Sequence(attention=True)),
+    ],
+)
 def test_cells_of_many_states_are_decoded_by_others_too(name: str, decoder):
     model = Recurrent(WINDOW, name, 4, feed=Windowed(16), decoder=decoder, skip=False, training=ONE).fit(PANEL)
     assert np.isfinite(model.predict(PANEL).values).all()
