@@ -14,7 +14,7 @@ from forecast.errors import DataError, NotFittedError, SettingsError
 from forecast.forecasters.recurrent import Recurrent
 from forecast.nets.decoders import Segments
 from forecast.nets.network import Network
-from forecast.training.flow import OUTPUT, Flow, flow_of
+from forecast.training.flow import OUTPUT, Flow, Question, flow_of
 from forecast.windows.feeds import Streamed
 from forecast.windows.gather import scaled_rows
 from forecast.windows.reach import require_reach, require_taken
@@ -90,7 +90,7 @@ def gradient_flow(
     scale = scale.of(panel, window.context)
     require_taken(scale, panel, origins)
     rows = scaled_rows(panel, scale, torch.float64, model.cycles, model.knows_ahead, model.absent)
-    flow = flow_of(network, rows, panel, origins, window.context, window.horizon, stream)
+    flow = flow_of(network, Question(rows, panel, window.context, window.horizon, stream), origins)
     if not flow.norms.shape[2]:
         raise DataError("panel", ["no target was observed ahead of any of the origins; ask at others"])
     return GradientFlow(_lags(flow, steps), _parameters(flow), _gates(flow), pd.DataFrame(flow.spectra))

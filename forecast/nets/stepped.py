@@ -55,7 +55,13 @@ class Stepped(nn.Module):
 
     def __init__(self, cell: Cell) -> None:
         super().__init__()
-        require_one_way(cell)
+        try:
+            require_one_way(cell)
+        except SettingsError as error:
+            raise SettingsError(
+                "a cell that reads backwards too cannot be run step by step, and a lag would have no direction; use a "
+                "cell of one direction"
+            ) from error
         if not cell.initial(1):
             raise SettingsError("a cell without a state has no gradient with respect to it")
         self.cell, self.hidden_size = cell, cell.hidden_size

@@ -71,6 +71,6 @@ def _curve(name: str, frame: pd.DataFrame, part: str, relative: bool) -> pd.Data
     if part not in parts:
         raise SettingsError(f"part={part!r}: {f'{name} has' if name else 'there are'} {', '.join(parts)}")
     curve = frame[frame["part"] == part].sort_values("lag")
-    quantiles = curve[["q10", "q50", "q90"]]
     unit = float(curve["q50"].max()) if relative else 1.0
-    return curve.assign(**np.maximum(quantiles / (unit if unit > 0 else 1.0), FLOOR))
+    unit = unit if unit > 0 else 1.0
+    return curve.assign(**{name: np.maximum(curve[name].to_numpy() / unit, FLOOR) for name in ("q10", "q50", "q90")})

@@ -30,6 +30,7 @@ OUTPUT = "output"
 """Name of what a cell says, where that is no part of its state."""
 JACOBIANS = 8
 """Origins at whose newest step the whole Jacobian is formed."""
+JACOBIAN = "Jacobian of the newest step"
 CLOSED, OPEN = 0.1, 0.9
 """A gate beyond these is saturated (Karpathy, Johnson & Fei-Fei 2015, Visualizing and Understanding Recurrent Nets)."""
 
@@ -52,92 +53,106 @@ class Flow(NamedTuple):
     spectra: list[Spectrum]
 
 
-def flow_of(
-    network: Network, rows: Rows, panel: Panel, origins: Origins, context: int, horizon: int, stream: int | None
-) -> Flow:
-    """Measure a network at origins; the network itself is left alone.
+class Question(NamedTuple):
+    """What is asked of a network.
 
     Args:
         rows: the scaled panel, in float64.
+        panel: that panel.
         context: rows of a window.
         horizon: steps that are judged.
         stream: None for windows; for a stream the newest rows to go back over, its state before them is carried.
     """
-    network = copy.deepcopy(network).double().cpu().eval()
+
+    rows: Rows
+    panel: Panel
+    context: int
+    horizon: int
+    stream: int | None
+
+
+def flow_of(network: Network, question: Question, origins: Origins) -> Flow:
+    """Measure a network at origins; the network itself is left alone."""
+    network = copy.deepcopy(network).double().cpu().eval().requires_grad_(True)
     cell, weights = network.cell, dict(network.named_parameters())
-    for weight in weights.values():
-        weight.requires_grad_(True)
-    names, norms, openings, total = part_names(cell), [], {}, [torch.zeros_like(w) for w in weights.values()]
-    size = max(1, CELLS_AT_ONCE // (stream or context))
-    jacobian = None
+    norms, openings, jacobian = [], {}, None
+    total = [torch.zeros_like(weight) for weight in weights.values()]
+    size = max(1, CELLS_AT_ONCE // (question.stream or question.context))
     for first in range(0, len(origins), size):
         some = origins[slice(first, first + size)]
-        network.cell = Stepped(cell)
-        said, batch = _said(network, rows, panel, some, context, horizon, stream)
-        trace = network.cell.trace
-        assert trace is not None  # every network reads with its cell
-        losses, there = _losses(network, said, batch)
-        slopes = torch.autograd.grad(
-            losses.sum(), [*_traced(trace), *weights.values()], retain_graph=True, allow_unused=True
-        )
-        states, direct = slopes[: len(slopes) - len(total)], slopes[len(slopes) - len(total) :]
-        norms.append(_norms(trace, states, len(some))[..., there])
-        total = [old if new is None else old + new for old, new in zip(total, direct, strict=True)]
+        losses, there, trace = _read(network, question, some)
+        traced = _traced(trace)
+        slopes = torch.autograd.grad(losses.sum(), [*traced, *weights.values()], allow_unused=True)
+        norms.append(_norms(trace, slopes[: len(traced)], len(some))[..., there])
+        total = [old if new is None else old + new for old, new in zip(total, slopes[len(traced) :], strict=True)]
         _count(openings, cell, trace)
-        if jacobian is None:
-            newest = tuple(part[:, :JACOBIANS] for part in trace.states[-2])
-            jacobian = step_jacobian(cell, trace.inputs[-1][:JACOBIANS], newest)
-    assert jacobian is not None  # there is an origin
+        jacobian = _newest_jacobian(cell, trace) if jacobian is None else jacobian
     together = np.concatenate(norms, axis=2)
     mean = [float(slope.norm()) / max(together.shape[2], 1) for slope in total]
     parameters = [(n, w.numel(), g, float(w.detach().norm())) for (n, w), g in zip(weights.items(), mean, strict=True)]
     spectra = [spectrum(name, matrix) for name, matrix in recurrent_matrices(cell)]
+    assert jacobian is not None  # there is an origin
+    names = part_names(cell)
     names = names if len(together) == len(names) else (*names, OUTPUT)
-    return Flow(
-        names, together, parameters, _openings(openings), [*spectra, spectrum("Jacobian of the newest step", jacobian)]
-    )
+    return Flow(names, together, parameters, _openings(openings), [*spectra, spectrum(JACOBIAN, jacobian)])
 
 
-def _said(
-    network: Network, rows: Rows, panel: Panel, origins: Origins, context: int, horizon: int, stream: int | None
-) -> tuple[Tensor, Batch]:
+def _read(network: Network, question: Question, origins: Origins) -> tuple[Tensor, np.ndarray, Trace]:
+    """Each origin's own loss, which origins have an observed cell to be judged by, and what the cell went through."""
+    cell, memory = network.cell, None
+    if question.stream is not None:
+        memory = memories(network, question.rows, question.panel, origins, question.stream)
+    network.cell = stepped = Stepped(cell)
+    said, batch = _said(network, question, origins, memory)
+    network.cell = cell
+    assert stepped.trace is not None  # every network reads with its cell
+    return *_losses(network, said, batch), stepped.trace
+
+
+def _newest_jacobian(cell: Cell, trace: Trace) -> Tensor:
+    return step_jacobian(cell, trace.inputs[-1][:JACOBIANS], tuple(part[:, :JACOBIANS] for part in trace.states[-2]))
+
+
+def _said(network: Network, question: Question, origins: Origins, memory: Memory | None) -> tuple[Tensor, Batch]:
     """Parameters at origins, and what they are judged by."""
-    index = index_of(panel, origins)
-    if stream is None:
-        batch = gather(rows, index, context, horizon)
+    index, rows = index_of(question.panel, origins), question.rows
+    if memory is None or question.stream is None:
+        batch = gather(rows, index, question.context, question.horizon)
         return network(batch.past, batch.future, batch.static, batch.past_seen), batch
-    memory = memories(network, rows, panel, origins, stream)
-    place = index[:, :1] - stream + torch.arange(stream)
+    place = index[:, :1] - question.stream + torch.arange(question.stream)
     seen = None if rows.seen is None else rows.seen[place]
     reading, _ = network.read(rows.values[place], rows.static[index[:, 1]], memory, seen)
-    lane = torch.arange(len(index))
-    batch = gather(rows, index, 1, horizon)
-    return network.answer(reading.at(lane, torch.full_like(lane, stream - 1)), batch.future), batch
+    lane, batch = torch.arange(len(index)), gather(rows, index, 1, question.horizon)
+    return network.answer(reading.at(lane, torch.full_like(lane, question.stream - 1)), batch.future), batch
 
 
 @torch.no_grad()
 def memories(network: Network, rows: Rows, panel: Panel, origins: Origins, back: int) -> Memory:
     """What a stream carries `back` rows before each origin, every series read from its first row."""
-    cell = network.cell
-    network.cell = cell.cell if isinstance(cell, Stepped) else cell
     parts, places = [], []
     for series in np.unique(origins.series):
         mine = np.flatnonzero(origins.series == series)
         stops, which = np.unique(origins.step[mine] - back, return_inverse=True)
-        begin = torch.tensor([panel.offsets[series]])
-        memory = network.begin(*before_rows(rows, begin, begin, network.sizes.context))
-        first, kept = 0, []
-        for stop in stops.tolist():
-            while first < stop:
-                here = slice(int(begin) + first, int(begin) + min(first + PIECE, stop))
-                seen = None if rows.seen is None else rows.seen[None, here]
-                _, memory = read_on(network, rows.values[None, here], rows.static[[series]], memory, seen)
-                first = min(first + PIECE, stop)
-            kept.append(memory)
+        kept = _on_the_way(network, rows, int(panel.offsets[series]), int(series), stops.tolist())
         parts.append(joined(kept).take(torch.from_numpy(which)))
         places.append(mine)
-    network.cell = cell
     return joined(parts).take(torch.from_numpy(np.argsort(np.concatenate(places))))
+
+
+def _on_the_way(network: Network, rows: Rows, begin: int, series: int, stops: list[int]) -> list[Memory]:
+    """What is carried along one series after so many rows of it each, in order."""
+    start = torch.tensor([begin])
+    memory = network.begin(*before_rows(rows, start, start, network.sizes.context))
+    first, kept = 0, []
+    for stop in stops:
+        while first < stop:
+            last = min(first + PIECE, stop)
+            here = slice(begin + first, begin + last)
+            seen = None if rows.seen is None else rows.seen[None, here]
+            _, memory = read_on(network, rows.values[None, here], rows.static[[series]], memory, seen)
+            first = last
+        kept.append(memory)
+    return kept
 
 
 def _losses(network: Network, said: Tensor, batch: Batch) -> tuple[Tensor, np.ndarray]:

@@ -53,6 +53,10 @@ def gained(inputs: int, hidden_size: int) -> Linear:
     return Linear(inputs, hidden_size, gain=2.0)
 
 
+def both_ways(inputs: int, hidden_size: int) -> Fused:
+    return Fused(nn.GRU(inputs, hidden_size, bidirectional=True))
+
+
 def fitted(cell, context: int = 12, **settings) -> Recurrent:
     """A model whose decoder says something: training starts from zeros, and a single epoch hardly leaves them."""
     settings = {"hidden_size": 3, "skip": False, "training": QUICK} | settings
@@ -279,5 +283,7 @@ def test_what_cannot_be_asked_is_refused():
         gradient_flow(model, PANEL, PANEL.end_origins())
     with pytest.raises(DataError, match="11 rows before the origin"):
         gradient_flow(model, PANEL, Origins(np.array([0]), np.array([11])))
+    with pytest.raises(SettingsError, match="reads backwards too"):
+        gradient_flow(Recurrent(Window(12, 1), cell=both_ways, training=QUICK).fit(PANEL), PANEL)
     with pytest.raises(SettingsError, match="without a state"):
         gradient_flow(Recurrent(Window(12, 1), cell="none", training=QUICK).fit(PANEL), PANEL)
