@@ -35,7 +35,7 @@ class GradientFlow:
         gates: `gate`, `layer`, `mean` opening, shares of units and steps that are `closed` (below 0.1) and `open`
             (above 0.9); empty for cells without gates, or that do not tell (`forecast.nets.gates.Gated`).
         matrices: `matrix`, `radius` (largest absolute eigenvalue) and `norm` (largest singular value) of the recurrent
-            weights, gate by gate, and the medians of those of d h_t / d h_{t-1} at the newest step.
+            weights, gate by gate, and the medians of those of d h_t / d h_{t-1} at the newest step of eight origins.
     """
 
     lags: pd.DataFrame

@@ -29,7 +29,7 @@ PIECE = 256
 OUTPUT = "output"
 """Name of what a cell says, where that is no part of its state."""
 JACOBIANS = 8
-"""Origins at whose newest step the whole Jacobian is formed."""
+"""Lanes at whose newest step the whole Jacobian is formed."""
 JACOBIAN = "Jacobian of the newest step"
 CLOSED, OPEN = 0.1, 0.9
 """A gate beyond these is saturated (Karpathy, Johnson & Fei-Fei 2015, Visualizing and Understanding Recurrent Nets)."""
@@ -43,7 +43,7 @@ class Flow(NamedTuple):
         norms: float64 [part, lag, origin], norm of the gradient of an origin's loss by that part of the state.
         parameters: name, size, norm of the gradient of the mean loss, norm of the weights.
         gates: name, layer, mean opening, share closed, share open.
-        spectra: of recurrent matrices, and of the Jacobian of a step (medians over origins).
+        spectra: of recurrent matrices, and of the Jacobian of a step (medians over some lanes).
     """
 
     parts: tuple[str, ...]
@@ -75,7 +75,7 @@ def flow_of(network: Network, question: Question, origins: Origins) -> Flow:
     """Measure a network at origins; the network itself is left alone."""
     network = copy.deepcopy(network).double().cpu().eval().requires_grad_(True)
     cell, weights = network.cell, dict(network.named_parameters())
-    norms, openings, jacobian = [], {}, None
+    norms, openings, newest = [], {}, []
     total = [torch.zeros_like(weight) for weight in weights.values()]
     size = max(1, CELLS_AT_ONCE // (question.stream or question.context))
     for first in range(0, len(origins), size):
@@ -86,15 +86,15 @@ def flow_of(network: Network, question: Question, origins: Origins) -> Flow:
         norms.append(_norms(trace, slopes[: len(traced)], len(some))[..., there])
         total = [old if new is None else old + new for old, new in zip(total, slopes[len(traced) :], strict=True)]
         _count(openings, cell, trace)
-        jacobian = _newest_jacobian(cell, trace) if jacobian is None else jacobian
+        newest.append((trace.inputs[-1].detach(), *(part.detach() for part in trace.states[-2])))
     together = np.concatenate(norms, axis=2)
     mean = [float(slope.norm()) / max(together.shape[2], 1) for slope in total]
     parameters = [(n, w.numel(), g, float(w.detach().norm())) for (n, w), g in zip(weights.items(), mean, strict=True)]
     spectra = [spectrum(name, matrix) for name, matrix in recurrent_matrices(cell)]
-    assert jacobian is not None  # there is an origin
     names = part_names(cell)
     names = names if len(together) == len(names) else (*names, OUTPUT)
-    return Flow(names, together, parameters, _openings(openings), [*spectra, spectrum(JACOBIAN, jacobian)])
+    spectra.append(spectrum(JACOBIAN, _newest_jacobian(cell, newest)))
+    return Flow(names, together, parameters, _openings(openings), spectra)
 
 
 def _read(network: Network, question: Question, origins: Origins) -> tuple[Tensor, np.ndarray, Trace]:
@@ -109,8 +109,16 @@ def _read(network: Network, question: Question, origins: Origins) -> tuple[Tenso
     return *_losses(network, said, batch), stepped.trace
 
 
-def _newest_jacobian(cell: Cell, trace: Trace) -> Tensor:
-    return step_jacobian(cell, trace.inputs[-1][:JACOBIANS], tuple(part[:, :JACOBIANS] for part in trace.states[-2]))
+def _newest_jacobian(cell: Cell, newest: list[tuple[Tensor, ...]]) -> Tensor:
+    """The whole Jacobian of the newest step at some lanes, evenly among all.
+
+    Args:
+        newest: for each group of origins what was read last, [lane, input], and the state before it.
+    """
+    inputs, *before = zip(*newest, strict=True)
+    x, state = torch.cat(inputs), tuple(torch.cat(part, dim=1) for part in before)
+    lanes = torch.from_numpy(np.unique(np.linspace(0, len(x) - 1, JACOBIANS).round().astype(np.int64)))
+    return step_jacobian(cell, x[lanes], tuple(part[:, lanes] for part in state))
 
 
 def _said(network: Network, question: Question, origins: Origins, memory: Memory | None) -> tuple[Tensor, Batch]:

@@ -20,6 +20,7 @@ from forecast.nets.heads import Gaussian, Quantiles
 from forecast.nets.network import Network
 from forecast.nets.spectra import step_jacobian
 from forecast.testing import sample_panel
+from forecast.training import flow as flow_module
 from forecast.training.fit import Training
 from forecast.windows.feeds import Streamed, Windowed
 from forecast.windows.gather import gather, index_of, scaled_rows
@@ -287,3 +288,20 @@ def test_what_cannot_be_asked_is_refused():
         gradient_flow(Recurrent(Window(12, 1), cell=both_ways, training=QUICK).fit(PANEL), PANEL)
     with pytest.raises(SettingsError, match="without a state"):
         gradient_flow(Recurrent(Window(12, 1), cell="none", training=QUICK).fit(PANEL), PANEL)
+
+
+@pytest.mark.parametrize("feed", [Windowed(), Streamed()])
+def test_origins_do_not_see_each_other_and_pieces_do_not_show(feed, monkeypatch):
+    panel = sample_panel(12, 2, targets=2, missing=0.2)
+    model = Recurrent(Window(12, 2), cell="lstm", hidden_size=3, feed=feed, training=QUICK).fit(panel)
+    origins = model.window.origins(panel)
+    origins = origins[np.arange(len(origins) - 1, 0, -17)]
+    together = gradient_flow(model, panel, origins)
+    alone = [gradient_flow(model, panel, origins[slice(i, i + 1)]) for i in range(len(origins))]
+    np.testing.assert_allclose(curve(together), np.mean([curve(flow) for flow in alone], axis=0), rtol=1e-9)
+    monkeypatch.setattr(flow_module, "CELLS_AT_ONCE", 30)
+    monkeypatch.setattr(flow_module, "PIECE", 7)
+    pieces = gradient_flow(model, panel, origins)
+    for name in ("lags", "parameters", "gates", "matrices"):
+        left, right = (getattr(flow, name).select_dtypes("number").to_numpy() for flow in (together, pieces))
+        np.testing.assert_allclose(left, right, rtol=1e-9)
