@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-import numpy as np
 import pandas as pd
 
 from forecast.errors import SettingsError
 from forecast.plotting.style import DASHES, PALETTE, Axes, axes, look
 
 COLUMNS = ("part", "lag", "mean", "q10", "q50", "q90", "origins")
-FLOOR = 1e-30
-"""Below this a gradient is drawn as this: a logarithmic axis has no zero, and nothing is learnt from less."""
 
 
 class Lagged(Protocol):
@@ -29,7 +26,8 @@ def plot_gradient_flow(
     """Draw the norm of the gradient of a forecast's loss by the state k steps before it, over k.
 
     Lines are medians over origins, bands reach from the 10 % to the 90 % quantile. A straight line that falls is a
-    gradient that vanishes geometrically, one that rises explodes.
+    gradient that vanishes geometrically, one that rises explodes. Where a gradient is exactly 0 there is a gap: a
+    logarithmic axis has no zero.
 
     Args:
         flow: what `gradient_flow` returned, or several by name.
@@ -38,7 +36,8 @@ def plot_gradient_flow(
         ax: where to draw; a new figure by default.
 
     Raises:
-        SettingsError: nothing to draw, frames of something else, or a part that a network does not have.
+        SettingsError: nothing to draw, gradients that are 0 throughout, frames of something else, or a part that a
+            network does not have.
     """
     flows = flow if isinstance(flow, Mapping) else {"": flow}
     if not flows:
@@ -71,6 +70,10 @@ def _curve(name: str, frame: pd.DataFrame, part: str, relative: bool) -> pd.Data
     if part not in parts:
         raise SettingsError(f"part={part!r}: {f'{name} has' if name else 'there are'} {', '.join(parts)}")
     curve = frame[frame["part"] == part].sort_values("lag")
-    unit = float(curve["q50"].max()) if relative else 1.0
-    unit = unit if unit > 0 else 1.0
-    return curve.assign(**{name: np.maximum(curve[name].to_numpy() / unit, FLOOR) for name in ("q10", "q50", "q90")})
+    quantiles = {name: curve[name].where(curve[name] > 0) for name in ("q10", "q50", "q90")}
+    if not quantiles["q50"].notna().any():
+        raise SettingsError(
+            f"{name or 'the flow'}: no gradient reaches {part!r} at most origins, there is nothing to draw"
+        )
+    unit = float(quantiles["q50"].max()) if relative else 1.0
+    return curve.assign(**{name: values / unit for name, values in quantiles.items()})

@@ -54,12 +54,15 @@ def test_one_flow_needs_no_legend_and_may_keep_its_units():
     assert ax.lines[0].get_ydata()[0] == pytest.approx(4.0)
 
 
-def test_a_gradient_that_is_gone_is_drawn_at_the_floor():
-    flow = falling(0.5)
-    flow.lags.loc[4, ["q10", "q50", "q90"]] = 0.0
-    ax = plot_gradient_flow(flow)
-    assert ax.lines[0].get_ydata()[-1] == 1e-30
+def test_a_gradient_of_zero_leaves_a_gap_and_none_at_all_is_refused():
+    flow = falling(0.5, part="c")
+    flow.lags.loc[0, ["q10", "q50", "q90"]] = 0.0
+    ax = plot_gradient_flow(flow, part="c")
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), [np.nan, 1, 0.5, 0.25, 0.125])
     ax.figure.canvas.draw()
+    flow.lags[["q10", "q50", "q90"]] = 0.0
+    with pytest.raises(SettingsError, match="no gradient reaches 'c'"):
+        plot_gradient_flow(flow, part="c")
 
 
 def test_what_cannot_be_drawn_is_refused():
