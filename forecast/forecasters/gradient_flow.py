@@ -30,7 +30,8 @@ class GradientFlow:
         lags: `part` of the state ("state" is all of it; "output" is what the cell says, where that is no part of its
             state: then the state's own norm at lag 0 is 0), `lag` in steps of the cell, `mean`, `q10`, `q50`, `q90`
             over origins of the norm of d loss_t / d h_{t-lag}, and the number of `origins`. Losses are those of
-            training, in its units; in each norm layers, and targets that are read alone, are taken together.
+            training, in its units; in each norm layers, and targets that are read alone, are taken together. An LSTM's
+            c has 0 at lag 0: given h_t, the forecast made at t does not hang on c_t.
         parameters: `parameter`, `size`, norm of the `gradient` of the mean loss, of the `weight`, and their `ratio`.
         gates: `gate`, `layer`, `mean` opening, shares of units and steps that are `closed` (below 0.1) and `open`
             (above 0.9); empty for cells without gates, or that do not tell (`forecast.nets.gates.Gated`).

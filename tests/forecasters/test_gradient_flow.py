@@ -54,6 +54,13 @@ def gained(inputs: int, hidden_size: int) -> Linear:
     return Linear(inputs, hidden_size, gain=2.0)
 
 
+class Telling(Linear):
+    """A cell of one's own that tells how far its gate is open."""
+
+    def gates(self, x, before, after):
+        return {"share": torch.full_like(after[0], 0.95)}
+
+
 def both_ways(inputs: int, hidden_size: int) -> Fused:
     return Fused(nn.GRU(inputs, hidden_size, bidirectional=True))
 
@@ -220,6 +227,12 @@ def test_a_gate_with_a_large_bias_is_saturated_and_its_lag_curve_flat():
     assert gates.loc["forget", ["mean", "open", "closed"]].tolist() == pytest.approx([1, 1, 0])
     assert gates.loc["input", ["mean", "open", "closed"]].tolist() == pytest.approx([0, 0, 1])
     assert curve(flow, "c")[11] == pytest.approx(curve(flow, "c")[1], rel=1e-6)  # the constant error carousel
+
+
+def test_a_cell_of_ones_own_may_tell_its_gates():
+    gates = gradient_flow(fitted(Telling), PANEL).gates
+    assert gates.drop(columns="mean").to_dict("records") == [{"gate": "share", "layer": 0, "closed": 0.0, "open": 1.0}]
+    assert gates["mean"].item() == pytest.approx(0.95)
 
 
 def test_radius_and_norm_are_those_of_each_recurrent_matrix():
