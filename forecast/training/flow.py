@@ -20,7 +20,7 @@ from forecast.nets.memory import Memory, joined
 from forecast.nets.network import Network
 from forecast.nets.renewal import read_on
 from forecast.nets.spectra import Spectrum, recurrent_matrices, spectrum, step_jacobian
-from forecast.nets.stepped import Stepped, Trace, part_names
+from forecast.nets.unrolled import Stepped, Trace, part_names
 from forecast.windows.gather import Batch, Rows, before_rows, gather, index_of
 
 CELLS_AT_ONCE = 8192
