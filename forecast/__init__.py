@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from forecast.forecasters.artifact import load, save
     from forecast.forecasters.conformal import Conformal
     from forecast.forecasters.ensemble import Ensemble
+    from forecast.forecasters.gradient_flow import GradientFlow, gradient_flow
     from forecast.forecasters.linear import Linear
     from forecast.forecasters.live.files import load_live
     from forecast.forecasters.live.forecaster import Live
@@ -49,7 +50,15 @@ if TYPE_CHECKING:
         Student,
     )
     from forecast.nets.network import Architecture, Network, Sizes
-    from forecast.plotting import plot, plot_calibration, plot_pit, plot_reliability, plot_scores, plot_steps
+    from forecast.plotting import (
+        plot,
+        plot_calibration,
+        plot_gradient_flow,
+        plot_pit,
+        plot_reliability,
+        plot_scores,
+        plot_steps,
+    )
     from forecast.sweeps.reading import best_trial, importances, trials_frame
     from forecast.sweeps.search import Search
     from forecast.sweeps.sweep import sweep
@@ -79,6 +88,7 @@ _ROOMS = {
     "forecasters.artifact": ("load", "save"),
     "forecasters.conformal": ("Conformal",),
     "forecasters.ensemble": ("Ensemble",),
+    "forecasters.gradient_flow": ("GradientFlow", "gradient_flow"),
     "forecasters.linear": ("Linear",),
     "forecasters.live.forecaster": ("Live",),
     "forecasters.live.files": ("load_live",),
@@ -102,7 +112,15 @@ _ROOMS = {
         "Student",
     ),
     "nets.network": ("Architecture", "Network", "Sizes"),
-    "plotting": ("plot", "plot_calibration", "plot_pit", "plot_reliability", "plot_scores", "plot_steps"),
+    "plotting": (
+        "plot",
+        "plot_calibration",
+        "plot_gradient_flow",
+        "plot_pit",
+        "plot_reliability",
+        "plot_scores",
+        "plot_steps",
+    ),
     "training.datamodule": ("DataModule",),
     "training.fit": ("Training",),
     "training.module": ("RecurrentModule",),

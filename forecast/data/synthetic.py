@@ -1,4 +1,4 @@
-"""Panels whose best forecast is known: for tests, documentation and first steps."""
+"""Panels whose best forecast is known: for tests, documentation and first steps. More: `processes`, `long_lags`."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def random_walk(
     """
     random = np.random.default_rng(seed)
     values = 100 + np.cumsum(random.normal(drift, noise, (series, rows)), axis=1)
-    return _panel(values, random.normal(size=(series, rows, past)), missing, "B", random)
+    return panel_of(values, random.normal(size=(series, rows, past)), missing, "B", random)
 
 
 def seasonal(
@@ -82,7 +82,7 @@ def seasonal(
     phase, level = random.uniform(0, season, (series, 1)), random.normal(10, 2, (series, 1))
     wave = level + trend * step + np.sin(2 * np.pi * (step + phase) / season)
     values = wave + random.normal(0, noise, (series, rows))
-    return _panel(values, random.normal(size=(series, rows, past)), missing, "h", random)
+    return panel_of(values, random.normal(size=(series, rows, past)), missing, "h", random)
 
 
 def autoregressive(
@@ -131,10 +131,12 @@ def autoregressive(
     if effect:
         shocks[:, 1:] += effect * covariates[:, :-1, 0]
     values = np.asarray(lfilter([1.0], [1.0, *(-c for c in coefficients)], shocks, axis=1))
-    return _panel(values[:, BURN_IN:], covariates[:, BURN_IN:], missing, "D", random)
+    return panel_of(values[:, BURN_IN:], covariates[:, BURN_IN:], missing, "D", random)
 
 
-def _panel(values: np.ndarray, past: np.ndarray, missing: float, frequency: str, random: np.random.Generator) -> Panel:
+def panel_of(
+    values: np.ndarray, past: np.ndarray, missing: float, frequency: str, random: np.random.Generator
+) -> Panel:
     """Put values [series, row] and past covariates [series, row, covariate] into a panel."""
     if not 0 <= missing < 1:
         raise SettingsError(f"missing={missing} is a share between 0 and 1")
