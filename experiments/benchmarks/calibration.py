@@ -47,7 +47,7 @@ WINDOW = Window(context=16, horizon=6)
 TRAIN, ORIGINS, WEIGHT = 10_000, 10_000, 0.8
 LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 DRAWS = 20_000
-EPOCHS = 10
+EPOCHS = 20
 
 Noise = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 
