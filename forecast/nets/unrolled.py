@@ -1,4 +1,4 @@
-"""Stepped: a cell that is run one step at a time and remembers its states, for gradients with respect to them."""
+"""Unrolled: a cell that is run one step at a time and remembers its states, for gradients with respect to them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Trace(NamedTuple):
         return len(self.inputs)
 
 
-class Stepped(nn.Module):
+class Unrolled(nn.Module):
     """A cell whose first reading is traced; later readings (of a decoder that runs on with it) pass through.
 
     Where the cell says a part of its state, as an LSTM says its h, that part and what is said are made one tensor, so
@@ -46,7 +46,7 @@ class Stepped(nn.Module):
 
     Example:
         >>> from forecast.nets.cells import gru
-        >>> cell = Stepped(gru(inputs=2, hidden_size=3))
+        >>> cell = Unrolled(gru(inputs=2, hidden_size=3))
         >>> hidden, _ = cell(torch.randn(1, 5, 2), cell.initial(1))
         >>> (gradient,) = torch.autograd.grad(hidden[:, -1].sum(), cell.trace.states[3][0])
         >>> cell.trace.steps, gradient.shape

@@ -20,7 +20,7 @@ from forecast.nets.memory import Memory, joined
 from forecast.nets.network import Network
 from forecast.nets.renewal import read_on
 from forecast.nets.spectra import Spectrum, recurrent_matrices, spectrum, step_jacobian
-from forecast.nets.unrolled import Stepped, Trace, part_names
+from forecast.nets.unrolled import Trace, Unrolled, part_names
 from forecast.windows.gather import Batch, Rows, before_rows, gather, index_of
 
 CELLS_AT_ONCE = 8192
@@ -102,11 +102,11 @@ def _read(network: Network, question: Question, origins: Origins) -> tuple[Tenso
     cell, memory = network.cell, None
     if question.stream is not None:
         memory = memories(network, question.rows, question.panel, origins, question.stream)
-    network.cell = stepped = Stepped(cell)
+    network.cell = unrolled = Unrolled(cell)
     said, batch = _said(network, question, origins, memory)
     network.cell = cell
-    assert stepped.trace is not None  # every network reads with its cell
-    return *_losses(network, said, batch), stepped.trace
+    assert unrolled.trace is not None  # every network reads with its cell
+    return *_losses(network, said, batch), unrolled.trace
 
 
 def _newest_jacobian(cell: Cell, newest: list[tuple[Tensor, ...]]) -> Tensor:
