@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from forecast.data.calendar import infer
@@ -32,6 +32,9 @@ ALIASES = [
 @pytest.mark.parametrize("alias", ALIASES)
 def test_the_future_is_that_of_pandas_at_every_frequency(alias: str, start, rows: int) -> None:
     stamps = pd.date_range(pd.Timestamp(start).floor("min"), periods=rows + 12, freq=alias).to_numpy().astype("M8[us]")
+    if alias.startswith("B") and alias != "B":  # 2024 to mid 2027, every quarter starts on a weekday: no row could tell
+        days = pd.DatetimeIndex(stamps[:rows])
+        assume(not (days.is_month_end if "E" in alias else days.is_month_start).all())
     calendar = infer(stamps[:rows], np.array([0, rows]))
     np.testing.assert_array_equal(calendar.after(stamps[rows - 1 : rows], 12)[0], stamps[rows:])
 
