@@ -5,6 +5,7 @@
   + SettingsError    an argument, a flag or a settings file makes no sense (alone or for this data)
   + TrainingError    training cannot start or go on: no windows, a loss that is not finite
   + NotFittedError   predict was called before fit
+  + LeakageError     a forecast knew what came after its origin
 
 Anything else that escapes is our mistake: the command line shows its traceback and exits with 70.
 """
@@ -29,6 +30,10 @@ class TrainingError(ForecastError):
 
 class NotFittedError(ForecastError):
     """A forecast was asked of a forecaster that has not been fitted."""
+
+
+class LeakageError(ForecastError):
+    """A forecast knew what came after its origin."""
 
 
 class UnknownCategory(UserWarning):

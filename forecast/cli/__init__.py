@@ -124,9 +124,27 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("settings", metavar="SETTINGS.toml")
     run.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change one setting; repeatable")
     add_outputs(run, "forecast-run", "folder for tables, settings and plots (default: forecast-run)")
+    _leakcheck(known)
     _sweep(known)
     _verbs_of_models(known)
     return parser
+
+
+def _leakcheck(known: argparse._SubParsersAction) -> None:
+    text = "rewrite what comes after origins of the test span, and see whether any forecaster notices"
+    check = _verb(known, "leakcheck", verbs.leakcheck, text)
+    add_data(check, "a CSV file, an embedded name, or a settings file (.toml)")
+    add_window(check)
+    add_split(check)
+    check.add_argument("--models", type=names, default=(), metavar="A,B,...", help=f"of {MODELS} (default: all)")
+    text = "asked of each forecaster, at least (default: 30)"
+    check.add_argument("--origins", type=int, default=30, metavar="N", help=text)
+    add_network(check)
+    add_training(check)
+    check.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="change a settings file's value"
+    )
+    check.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
 def _sweep(known: argparse._SubParsersAction) -> None:

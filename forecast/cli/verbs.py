@@ -59,6 +59,22 @@ def run(args: argparse.Namespace) -> None:
     _judge(*opened(experiment), directory, args.json)
 
 
+def leakcheck(args: argparse.Namespace) -> None:
+    """Rewrite what comes after origins, and see whether any forecaster notices."""
+    from forecast.experiment.leakcheck import leakcheck, leaked
+
+    experiment, panel = _asked(args)
+    say("\n".join(f"  {line}" for line in panel.report))
+    found = {}
+    for name, result in leakcheck(experiment, panel, args.origins, args.seed):
+        found[name] = result
+        if not args.json:
+            print(f"{name}: {result}", flush=True)
+    if args.json:
+        print(to_json({name: str(result) for name, result in found.items()}))
+    leaked(found)
+
+
 def sweep(args: argparse.Namespace) -> None:
     """Search, and judge the winner."""
     from forecast.experiment.cards import in_words
@@ -80,6 +96,19 @@ def sweep(args: argparse.Namespace) -> None:
     for note in (*found.notes, *found.outcome.notes):
         print(note)
     print(f"\nwritten to {directory}: {', '.join(str(file.relative_to(directory)) for file in files)}")
+
+
+def _asked(args: argparse.Namespace) -> tuple[Experiment, Panel]:
+    """The experiment of a settings file, or one completed from flags."""
+    from forecast.experiment.compare import opened, plan
+    from forecast.experiment.settings import read_experiment
+
+    if args.data.endswith(SETTINGS):
+        require_alone(args)
+        return opened(read_experiment(args.data, args.set))
+    window = {"context": args.context, "horizon": args.horizon}
+    asked = {"models": args.models, "training": training_of(args), "network": network_of(args)}
+    return plan(args.data, schema_of(args), **window, split=split_of(args), **asked)
 
 
 def _sought(args: argparse.Namespace) -> tuple[Experiment, Panel]:

@@ -11,7 +11,8 @@ from forecast.data.forecast import Forecast, Forecaster, forecast_times
 from forecast.data.panel import Origins, Panel
 from forecast.errors import NotFittedError
 from forecast.testing.claims import require
-from forecast.testing.panels import copy_arrays, cut_off, rewritten, same_panel, sample_panel, spread, with_values
+from forecast.testing.leaks import moved
+from forecast.testing.panels import copy_arrays, same_panel, sample_panel, spread, with_values
 
 ORIGINS = 30
 TOLERANCE = 1e-5
@@ -168,17 +169,14 @@ def _check_ends(forecaster: Forecaster, panel: Panel, horizon: int) -> None:
 
 def _check_future(forecaster: Forecaster, panel: Panel, group: Origins) -> None:
     """Rewrite, then cut off, every row later than the origins; the forecasts stay as they are, bit for bit."""
-    said = forecaster.predict(panel, group).values
-    later = panel.times > _date(panel, group)
-    for name, other in {"rewritten": rewritten(panel, later), "cut off": cut_off(panel, later)}.items():
-        if other is None:
-            continue
-        moved = (forecaster.predict(other, group).values != said).any(axis=(1, 2, 3))
-        require(
-            not moved.any(),
-            "rows after the origin move the forecast made at it, for instance at "
-            f"{_place(panel, group, moved)}, where all later rows were {name}",
-        )
+    found = next(moved(forecaster, panel, group), None)
+    require(
+        found is None,
+        "rows after the origin move the forecast made at it, for instance at "
+        f"series {found.series!r}, step {found.step}, where all later rows were {found.how}"
+        if found
+        else "",
+    )
 
 
 def _check_newest(forecaster: Forecaster, panel: Panel, group: Origins) -> None:
@@ -190,8 +188,8 @@ def _check_newest(forecaster: Forecaster, panel: Panel, group: Origins) -> None:
     group, rows = group[np.flatnonzero(here)], rows[here]
     values = np.where(panel.observed, panel.values, np.nan)
     values[rows, :targets] += spread(panel)[group.series]
-    said, moved = (_expected(forecaster.predict(each, group)) for each in (panel, with_values(panel, values)))
-    still = (said == moved).all(axis=(1, 2))
+    said, after = (_expected(forecaster.predict(each, group)) for each in (panel, with_values(panel, values)))
+    still = (said == after).all(axis=(1, 2))
     require(not still.any(), f"the newest value does not move the forecast at {_place(panel, group, still)}")
 
 
@@ -199,10 +197,6 @@ def _expected(forecast: Forecast) -> np.ndarray:
     """Means [origin, step, target] where a distribution has any: quantiles of counts move by whole numbers only."""
     mean = forecast.point if forecast.distribution is None else forecast.distribution.mean()
     return np.where(np.isfinite(mean), mean, forecast.point)
-
-
-def _date(panel: Panel, group: Origins) -> np.datetime64:
-    return panel.times[panel.offsets[group.series[0]] + group.step[0] - 1]
 
 
 def _place(panel: Panel, origins: Origins, which: np.ndarray) -> str:
@@ -217,8 +211,8 @@ def _subset(forecaster: Forecaster, panel: Panel, origins: Origins, said: Foreca
 
 def _series_order(forecaster: Forecaster, panel: Panel, origins: Origins, said: Forecast) -> float:
     other = panel.select(panel.series[::-1])
-    moved = Origins(len(panel.series) - 1 - origins.series, origins.step)
-    return _distance(panel, origins, forecaster.predict(other, moved).values, said.values)
+    same = Origins(len(panel.series) - 1 - origins.series, origins.step)
+    return _distance(panel, origins, forecaster.predict(other, same).values, said.values)
 
 
 def _alone(forecaster: Forecaster, panel: Panel, origins: Origins, said: Forecast) -> float:

@@ -85,7 +85,11 @@ def rewritten(panel: Panel, later: np.ndarray) -> Panel:
     block = values[later, :free]
     block = np.where(np.isfinite(block), block, 0.0) * 1000 + random.normal(0, 100, block.shape)
     block = np.where(random.random(block.shape) < 0.3, np.nan, block)
-    values[later, :free] = np.where(random.random(block.shape) < 0.1, random.choice(SENTINELS, block.shape), block)
+    block = np.where(random.random(block.shape) < 0.1, random.choice(SENTINELS, block.shape), block)
+    for place, name in enumerate(panel.schema.channels[:free]):
+        if known := panel.schema.known_categories.get(name):  # a code that stands for nothing would be refused
+            block[:, place] = random.integers(len(known), size=len(block))
+    values[later, :free] = block
     return with_values(panel, values)
 
 
