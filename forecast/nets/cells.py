@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pkgutil
 import warnings
+from collections.abc import Mapping
 from functools import partial
 
 import torch
@@ -31,6 +32,8 @@ class Fused(nn.Module):
         (torch.Size([2, 5, 8]), 1)
     """
 
+    diagonal = False
+
     def __init__(self, layer: nn.RNNBase) -> None:
         super().__init__()
         self.layer = layer
@@ -45,6 +48,11 @@ class Fused(nn.Module):
         weight, layers = next(self.layer.parameters()), self.layer.num_layers * self.ways
         widths = (self.wide, self.layer.hidden_size)[: self.tensors]
         return tuple(weight.new_zeros(layers, batch, width) for width in widths)
+
+    def unit_axes(self) -> Mapping[str, int]:
+        """Rows of a single layer; none where a layer above or a projection spreads what they move."""
+        single = self.layer.num_layers == 1 and self.ways == 1 and not self.layer.proj_size
+        return dict.fromkeys(dict(self.named_parameters()), 0) if single else {}
 
     def forward(
         self, x: Float[Tensor, "batch time input"], state: State

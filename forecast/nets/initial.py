@@ -7,6 +7,7 @@ Cells start with orthogonal recurrent matrices, Glorot inputs, and gates open to
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 import torch
@@ -14,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from forecast.errors import SettingsError
-from forecast.nets.promise import Cell, State
+from forecast.nets.promise import Cell, State, is_diagonal, unit_axes
 from forecast.nets.stepped import GRU, LSTM, LayerNormLSTM, PeepholeLSTM
 
 Kept = TypeVar("Kept", bound=nn.Module)
@@ -91,7 +92,16 @@ class LearnedStart(nn.Module):
         if not isinstance(cell, nn.Module):
             raise SettingsError(f"{type(cell).__name__} is no torch.nn.Module, so nothing of it can be learned")
         self.cell, self.hidden_size = cell, cell.hidden_size
+        self.diagonal = is_diagonal(cell)
         self.start = nn.ParameterList([part.detach().clone() for part in cell.initial(1)])
+
+    def unit_axes(self) -> Mapping[str, int]:
+        """Those of the cell, and the last one of what it starts with."""
+        inner = unit_axes(self.cell)
+        if not inner:
+            return {}
+        starts = {f"start.{place}": 2 for place in range(len(self.start))}
+        return starts | {f"cell.{name}": axis for name, axis in inner.items()}
 
     def initial(self, batch: int) -> State:
         """What was learned, for every row of the batch."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol, runtime_checkable
 
 from torch import Tensor
@@ -26,8 +26,36 @@ class Cell(Protocol):
     def __call__(self, x: Tensor, state: State) -> tuple[Tensor, State]: ...
 
 
+@runtime_checkable
+class UnitWise(Protocol):
+    """What a cell of one layer may say of itself, so that learning rules need not find it out at every step.
+
+    Every tensor of its state is [1, batch, hidden_size]; number i of all of them together is its unit i.
+    `forecast.nets.rules` checks what is said.
+    """
+
+    diagonal: bool
+    """No unit sees the state of another one."""
+
+    def unit_axes(self) -> Mapping[str, int]:
+        """Each parameter's axis along which units are counted: what stands at place i of it moves, in one step, unit
+        i modulo `hidden_size` and no other, or none. Empty where that holds for some parameter only.
+        """
+        ...
+
+
 CellFactory = Callable[..., Cell]
 """Makes a cell from `(inputs, hidden_size)`, and `layers=`, `dropout=` when they are not 1 and 0."""
+
+
+def unit_axes(cell: Cell) -> Mapping[str, int]:
+    """What a cell says of itself as a `UnitWise` one; empty where it says nothing."""
+    return cell.unit_axes() if isinstance(cell, UnitWise) else {}
+
+
+def is_diagonal(cell: Cell) -> bool:
+    """Whether a cell says that its units do not see each other."""
+    return isinstance(cell, UnitWise) and cell.diagonal
 
 
 def checked_dropout(dropout: float, layers: int) -> float:

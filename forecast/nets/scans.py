@@ -8,6 +8,7 @@ however long the sequence: coefficients are at most 1, and nothing is ever undon
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import torch
 from jaxtyping import Complex, Float
@@ -61,6 +62,7 @@ class _Gated(nn.Module):
     """One layer whose gates see inputs only, so that the recurrence of its state is linear."""
 
     gates: int
+    diagonal = True
 
     def __init__(self, inputs: int, hidden_size: int) -> None:
         super().__init__()
@@ -75,6 +77,10 @@ class _Gated(nn.Module):
     def initial(self, batch: int) -> State:
         """Zeros [1, batch, hidden] on the device and in the precision of the weights."""
         return (self.layer.weight.new_zeros(1, batch, self.hidden_size),)
+
+    def unit_axes(self) -> Mapping[str, int]:
+        """Rows."""
+        return dict.fromkeys(dict(self.named_parameters()), 0)
 
     def shares(self, said: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
         """Logarithms of what is kept of the state and of what is taken of the candidate, from what inputs say."""
@@ -143,6 +149,8 @@ class LRU(nn.Module):
         (torch.Size([2, 5, 8]), 2)
     """
 
+    diagonal = True
+
     def __init__(self, inputs: int, hidden_size: int, slowest: float = 0.999, quickest: float = 0.5) -> None:
         super().__init__()
         self.hidden_size = hidden_size
@@ -157,6 +165,10 @@ class LRU(nn.Module):
     def initial(self, batch: int) -> State:
         """Zeros [1, batch, hidden], the real and the imaginary part."""
         return (self.log_rate.new_zeros(1, batch, self.hidden_size),) * 2
+
+    def unit_axes(self) -> Mapping[str, int]:
+        """Rows; those of `out` and `past` move no state."""
+        return dict.fromkeys(dict(self.named_parameters()), 0)
 
     def forward(
         self, x: Float[Tensor, "batch time input"], state: State

@@ -6,6 +6,8 @@ torch's cells: gates below each other, `weight_ih` for inputs, `weight_hh` for t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -35,6 +37,7 @@ class Stepped(nn.Module):
 
     gates: int
     tensors = 1
+    diagonal = False
     remember: slice | None = None
     """The gate whose bias starts at 1, so that the old state is kept at first (Gers et al. 2000)."""
 
@@ -59,6 +62,10 @@ class Stepped(nn.Module):
     def initial(self, batch: int) -> State:
         """Zeros [1, batch, hidden] on the device and in the precision of the weights."""
         return (self.weight_hh.new_zeros(1, batch, self.hidden_size),) * self.tensors
+
+    def unit_axes(self) -> Mapping[str, int]:
+        """Rows, whatever the gate they belong to."""
+        return dict.fromkeys(dict(self.named_parameters()), 0)
 
     def read(self, x: Float[Tensor, "batch time input"]) -> Float[Tensor, "batch time gate"]:
         """What the inputs of every step say to the gates."""
@@ -138,6 +145,10 @@ class PeepholeLSTM(Stepped):
         super().__init__(inputs, hidden_size, zoneout)
         self.peepholes = nn.Parameter(torch.zeros(3, hidden_size))
 
+    def unit_axes(self) -> Mapping[str, int]:
+        """Rows; of the peepholes columns."""
+        return {**super().unit_axes(), "peepholes": 1}
+
     def step(self, said: Float[Tensor, "batch gate"], state: Step) -> Step:
         """h_t, c_t."""
         i, f, g, o = (said + self._recurrent(state[0])).chunk(4, dim=1)
@@ -158,6 +169,10 @@ class LayerNormLSTM(Stepped):
         self.of_inputs = nn.LayerNorm(4 * hidden_size, bias=False)
         self.of_hidden = nn.LayerNorm(4 * hidden_size, bias=False)
         self.of_memory = nn.LayerNorm(hidden_size)
+
+    def unit_axes(self) -> Mapping[str, int]:
+        """None: what is normalised together moves together."""
+        return {}
 
     def read(self, x: Float[Tensor, "batch time input"]) -> Float[Tensor, "batch time gate"]:
         """What the inputs of every step say to the gates, normalised; biases come after that."""
@@ -189,6 +204,10 @@ class GRU(Stepped):
         if reset not in ("after", "before"):
             raise SettingsError(f"reset={reset!r}{did_you_mean(reset, ('after', 'before'))}")
         self.reset = reset
+
+    def unit_axes(self) -> Mapping[str, int]:
+        """Rows; none where a reset gate stands before the product, through which it reaches every unit."""
+        return super().unit_axes() if self.reset == "after" else {}
 
     def step(self, said: Float[Tensor, "batch gate"], state: Step) -> Step:
         """h_t."""

@@ -13,8 +13,8 @@ from forecast.nets.cells import require_one_way
 from forecast.nets.promise import Cell, State
 
 
-def learner(cell: Cell) -> nn.Module:
-    """The cell as a module in evaluation mode, or an error that says why it cannot learn step by step."""
+def learner(cell: Cell) -> Cell:
+    """The cell, if it is a module in evaluation mode, or an error that says why it cannot learn step by step."""
     if not isinstance(cell, nn.Module):
         raise SettingsError(f"{type(cell).__name__} is no torch.nn.Module, so it has no parameters that could learn")
     if cell.training:
@@ -25,22 +25,31 @@ def learner(cell: Cell) -> nn.Module:
     return cell
 
 
-def admitted(cell: Cell) -> nn.Module:
+def admitted(cell: Cell) -> Cell:
     """`learner`, checked for what cannot change from step to step, too."""
     require_one_way(cell)
     return learner(cell)
 
 
-def learned(cell: nn.Module) -> dict[str, nn.Parameter]:
+def learned(cell: Cell) -> dict[str, nn.Parameter]:
     """The parameters that may learn, by name."""
-    return {name: weight for name, weight in cell.named_parameters() if weight.requires_grad}
+    every = cell.named_parameters() if isinstance(cell, nn.Module) else ()
+    return {name: weight for name, weight in every if weight.requires_grad}
 
 
 @contextmanager
 def derivatives() -> Iterator[None]:
-    """Autograd is on, and cuDNN off: its layers have no derivatives in evaluation mode."""
-    with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
-        yield
+    """Autograd is on; cuDNN is off, whose layers have no derivatives in evaluation mode, and so is oneDNN, whose LSTM
+    takes many derivatives at once one after the other (measured: ten times slower).
+    """
+    fused = torch.backends.mkldnn
+    before = fused.enabled
+    fused.enabled = False  # pyrefly: ignore[bad-assignment]
+    try:
+        with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
+            yield
+    finally:
+        fused.enabled = before  # pyrefly: ignore[bad-assignment]
 
 
 @torch.no_grad()
@@ -53,3 +62,8 @@ def begins(cell: Cell, state: State) -> bool:
 def detached(state: Sequence[Tensor]) -> State:
     """The same numbers without their history."""
     return tuple(part.detach() for part in state)
+
+
+def flat(state: Sequence[Tensor]) -> Tensor:
+    """All parts and layers beside each other, [lane, size]."""
+    return torch.cat([part.transpose(0, 1).flatten(1) for part in state], dim=1)
