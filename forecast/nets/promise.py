@@ -55,7 +55,7 @@ def unit_axes(cell: Cell) -> Mapping[str, int]:
 
 def is_diagonal(cell: Cell) -> bool:
     """Whether a cell says that its units do not see each other."""
-    return isinstance(cell, UnitWise) and cell.diagonal
+    return getattr(cell, "diagonal", False) is True
 
 
 def checked_dropout(dropout: float, layers: int) -> float:

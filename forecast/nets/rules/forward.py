@@ -11,6 +11,7 @@ from forecast.nets.rules.influence import (
     Influences,
     all_units,
     begun,
+    followed,
     gradient,
     reached,
     read,
@@ -18,8 +19,8 @@ from forecast.nets.rules.influence import (
     single_units,
     started,
 )
-from forecast.nets.rules.jacobians import by_units, whole
-from forecast.nets.rules.reading import detached, learned, learner
+from forecast.nets.rules.jacobians import by_units, diagonal, whole
+from forecast.nets.rules.reading import learned, learner
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,9 @@ class RealTime:
             step = whole(module, x, state)
             now = all_units(step, trace)
         else:
-            step = by_units(module, x, state, single)
+            step = diagonal(module, x, state) if single else by_units(module, x, state)
             now = single_units(step, trace, units) if single else all_units(step, trace)
-        return step.hidden, step.after, Influences(x.detach(), detached(state), trace.now, now, units, None)
+        return step.hidden, step.after, followed(trace, x, state, step, now)
 
     def gradients(self, cell: Cell, trace: Influences, error: Tensor) -> dict[str, Tensor]:
         """Of the newest loss, through all steps; see `LearningRule.gradients`."""
@@ -86,14 +87,14 @@ class Sparse:
         if trace.x is None:
             trace = started(module, x, trace, units is not None)
         if units is not None:
-            step = by_units(module, x, state, is_diagonal(cell))
+            step = diagonal(module, x, state) if is_diagonal(cell) else by_units(module, x, state)
             now, seen = single_units(step, trace, units), None
         else:
             step = whole(module, x, state)
             seen = reached(step.by_weights, state)
             seen |= reached(trace.now, state) if trace.seen is None else trace.seen
             now = all_units(step, trace) * seen
-        return step.hidden, step.after, Influences(x.detach(), detached(state), trace.now, now, units, seen)
+        return step.hidden, step.after, followed(trace._replace(seen=seen), x, state, step, now)
 
     def gradients(self, cell: Cell, trace: Influences, error: Tensor) -> dict[str, Tensor]:
         """Of the newest loss, through the influences that are kept; see `LearningRule.gradients`."""

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from forecast.errors import SettingsError
 from forecast.nets.promise import Cell, State
-from forecast.nets.rules.jacobians import Step, apart, beginning, every_number, every_part, newest
+from forecast.nets.rules.jacobians import Step, apart, beginning, every_number, every_part, newest, said_part
 from forecast.nets.rules.reading import admitted, begins, detached, flat, learned, learner
 from forecast.nets.rules.units import check_units, unit_of_each
 
@@ -29,22 +29,26 @@ class Influences(NamedTuple):
     Args:
         x: what the newest step read [lane, input]; none before the first.
         state: before it.
-        before: influence on that state [lane, S, P]; on the unit of each parameter alone [lane, Q, P].
-        now: influence on the state after it.
+        before: influence on that state, as `now`; none where what the cell said is a part of its state, so that `now`
+            tells all.
+        now: influence on the state after it [lane, S, P]; on the unit of each parameter alone [lane, Q, P].
+        part: of the state that the cell says; -1 where it says none.
         units: the unit of each parameter [P], where a cell says them.
         seen: which influences were other than 0 after one step [S, P]; none where all are kept, or those of `units`.
     """
 
     x: Tensor | None
     state: State
-    before: Tensor
+    before: Tensor | None
     now: Tensor
+    part: int
     units: Tensor | None
     seen: Tensor | None
 
     def tensors(self) -> dict[str, Tensor]:
         """All of it by name."""
         named = {"x": self.x, "before": self.before, "now": self.now, "units": self.units, "seen": self.seen}
+        named["part"] = torch.tensor(self.part)
         named |= {f"state.{place}": part for place, part in enumerate(self.state)}
         return {name: part for name, part in named.items() if part is not None}
 
@@ -52,14 +56,14 @@ class Influences(NamedTuple):
 def rebuilt(tensors: Mapping[str, Tensor]) -> Influences:
     """From what `Influences.tensors` gave."""
     state = tuple(tensors[name] for name in sorted(t for t in tensors if t.startswith("state.")))
-    x, units, seen = (tensors.get(name) for name in ("x", "units", "seen"))
-    return Influences(x, state, tensors["before"], tensors["now"], units, seen)
+    x, before, units, seen = (tensors.get(name) for name in ("x", "before", "units", "seen"))
+    return Influences(x, state, before, tensors["now"], int(tensors["part"]), units, seen)
 
 
 def begun(cell: Cell, state: State) -> Influences:
     """Nothing known yet, but which unit each parameter moves."""
-    module, none = admitted(cell), torch.zeros(0)
-    return Influences(None, detached(state), none, none, unit_of_each(module) if state else None, None)
+    module = admitted(cell)
+    return Influences(None, detached(state), None, torch.zeros(0), -1, unit_of_each(module) if state else None, None)
 
 
 def started(cell: Cell, x: Tensor, trace: Influences, single: bool) -> Influences:
@@ -75,7 +79,13 @@ def started(cell: Cell, x: Tensor, trace: Influences, single: bool) -> Influence
     parts = len(trace.state)
     every = every_part(lanes, parts, size // parts, start) if single else every_number(lanes, size, start)
     now = beginning(cell, every).view(lanes, parts if single else size, -1)
-    return trace._replace(now=now if begins(cell, trace.state) else torch.zeros_like(now))
+    return trace._replace(now=now if begins(cell, trace.state) else torch.zeros_like(now), part=said_part(cell, x))
+
+
+def followed(trace: Influences, x: Tensor, state: State, step: Step, now: Tensor) -> Influences:
+    """The trace after a step, whose influences are `now`."""
+    plain = trace.part >= 0 and torch.equal(step.hidden, step.after[trace.part][-1])
+    return trace._replace(x=x.detach(), state=detached(state), before=None if plain else trace.now, now=now)
 
 
 def read(cell: Cell, x: Tensor, state: State, trace: Influences) -> tuple[Tensor, State, Influences]:
@@ -124,11 +134,23 @@ def gradient(cell: Cell, trace: Influences, error: Tensor, single: bool) -> dict
         raise SettingsError("no step was read since begin(), so there is no loss to have a gradient of")
     if not learned(module):
         return {}
+    if trace.before is None and trace.state:
+        return apart(module, _of_part(trace, error, single))
     direct, carried = newest(module, trace.x, trace.state, error)
-    if not trace.state:
+    if trace.before is None:
         return apart(module, direct)
     if single and trace.units is not None:
         lanes, parts, _ = trace.before.shape
         by_unit = carried.view(lanes, parts, -1)[..., trace.units]
         return apart(module, direct + (by_unit * trace.before).sum(dim=(0, 1)))
     return apart(module, torch.addmv(direct, trace.before.flatten(0, 1).T, carried.flatten()))
+
+
+def _of_part(trace: Influences, error: Tensor, single: bool) -> Tensor:
+    """Equation (2) where a part of the state is what is said: the error times the influence on it [P]."""
+    if single and trace.units is not None:
+        return (trace.now[:, trace.part] * error[:, trace.units]).sum(dim=0)
+    sizes = [len(part) * part.shape[2] for part in trace.state]
+    end = sum(sizes[: trace.part + 1])
+    top = trace.now[:, end - error.shape[1] : end]
+    return error.flatten() @ top.flatten(0, 1)

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from forecast.nets.promise import Cell, State
-from forecast.nets.rules.reading import derivatives, detached, flat, learned
+from forecast.nets.rules.reading import derivatives, detached, flat, learned, many_derivatives
+from forecast.nets.unrolled import spoken
 
 
 class Step(NamedTuple):
@@ -37,7 +38,7 @@ class Step(NamedTuple):
 def whole(cell: Cell, x: Tensor, state: State) -> Step:
     """All derivatives of a step, of any cell: one backward pass for S x lane directions side by side (`vmap`)."""
     weights = list(learned(cell).values())
-    with derivatives():
+    with many_derivatives(x):
         before = watched(state)
         hidden, after = cell(x[:, None], before)
         said = flat(after)
@@ -48,25 +49,56 @@ def whole(cell: Cell, x: Tensor, state: State) -> Step:
     return Step(hidden[:, 0].detach(), detached(after), by_state, beside(by[len(before) :]).view(lanes, size, -1))
 
 
-def by_units(cell: Cell, x: Tensor, state: State, diagonal: bool) -> Step:
-    """The derivatives of a cell whose parameters move one unit each: one backward pass for Q x lane directions.
-
-    A derivative summed over units is the only one that a parameter has; in a diagonal cell also the only one that a
-    unit of the state has. Where units see each other, `by_state` is whole.
+def by_units(cell: Cell, x: Tensor, state: State) -> Step:
+    """The derivatives of a cell whose parameters move one unit each: summed over units they are the only ones that a
+    parameter has, so one direction for each part of the state and lane will do.
     """
+    if len(x) == 1:
+        return _of_one_lane(cell, x, state)
+    step = diagonal(cell, x, state)
+    return step._replace(by_state=replicated(cell, x, state))
+
+
+def diagonal(cell: Cell, x: Tensor, state: State) -> Step:
+    """`by_units` for a cell whose units do not see each other: a sum over them is all that a unit's state has, too."""
     weights = list(learned(cell).values())
-    with derivatives():
+    with many_derivatives(x):
         before = watched(state)
         hidden, after = cell(x[:, None], before)
         said, parts, (_, lanes, units) = flat(after), len(after), after[0].shape
-        every = every_part(lanes, parts, units, said)
-        by = directional(said, [*before, *weights] if diagonal else weights, every)
-    if diagonal:
-        slopes = torch.cat(by[:parts], dim=1).view(lanes, parts, parts, lanes, units)
-        by_state, by = slopes.diagonal(dim1=0, dim2=3).permute(3, 0, 1, 2), by[parts:]
-    else:
-        by_state = replicated(cell, x, state)
-    return Step(hidden[:, 0].detach(), detached(after), by_state, beside(by).view(lanes, parts, -1))
+        by = directional(said, [*before, *weights], every_part(lanes, parts, units, said))
+    slopes = torch.cat(by[:parts], dim=1).view(lanes, parts, parts, lanes, units)
+    by_state = slopes.diagonal(dim1=0, dim2=3).permute(3, 0, 1, 2)
+    return Step(hidden[:, 0].detach(), detached(after), by_state, beside(by[parts:]).view(lanes, parts, -1))
+
+
+def _of_one_lane(cell: Cell, x: Tensor, state: State) -> Step:
+    """`by_units` from one reading of S copies: what `replicated` asks them for, summed over copies, is by weights what
+    `diagonal` asks for.
+    """
+    weights, parts, units = list(learned(cell).values()), len(state), state[0].shape[2]
+    with derivatives(x):
+        before = watched([part.expand(-1, parts * units, -1) for part in state])
+        hidden, after = cell(x.expand(parts * units, -1)[:, None], before)
+        said = flat(after)
+        every = torch.eye(parts * units).to(said)
+        asked = every.view(parts, units, -1)
+        by = [
+            torch.autograd.grad(
+                said[place * units : (place + 1) * units],
+                [*before, *weights],
+                asked[place],
+                retain_graph=place + 1 < parts,
+                allow_unused=True,
+                materialize_grads=True,
+            )
+            for place in range(parts)
+        ]
+    # Copies that were not asked have no derivative, so the passes add up.
+    by_state = sum((flat(each[:parts]) for each in by[1:]), start=flat(by[0][:parts]))
+    by_weights = torch.stack([torch.cat([slope.flatten() for slope in each[parts:]]) for each in by])
+    after = detached([part[:, :1] for part in after])
+    return Step(hidden[:1, 0].detach(), after, by_state[None], by_weights[None])
 
 
 def replicated(cell: Cell, x: Tensor, state: State) -> Tensor:
@@ -74,7 +106,7 @@ def replicated(cell: Cell, x: Tensor, state: State) -> Tensor:
     each, read together, are asked for one number each in a single backward pass.
     """
     lanes, size = len(x), sum(len(part) * part.shape[2] for part in state)
-    with derivatives():
+    with derivatives(x):
         before = watched([part.repeat_interleave(size, dim=1) for part in state])
         _, after = cell(x.repeat_interleave(size, dim=0)[:, None], before)
         said = flat(after).view(lanes, size, size)
@@ -123,7 +155,7 @@ def beginning(cell: Cell, directions: Tensor) -> Tensor:
         directions: [direction, lane, S].
     """
     weights = list(learned(cell).values())
-    with derivatives():
+    with derivatives(directions):
         return beside(directional(flat(cell.initial(directions.shape[1])), weights, directions))
 
 
@@ -137,6 +169,26 @@ def every_part(lanes: int, parts: int, units: int, like: Tensor) -> Tensor:
     return every_number(lanes, parts, like).repeat_interleave(units, dim=2)
 
 
+def said_part(cell: Cell, x: Tensor) -> int:
+    """Which part of its state a cell says, by its topmost layer: the same numbers with the same derivatives, on drawn
+    ones; -1: none of them.
+    """
+    part = spoken(cell, x[:, None])
+    if part is None:
+        return -1
+    draws = torch.Generator().manual_seed(1)
+    with derivatives(x):
+        before = watched([torch.randn(each.shape, generator=draws).to(each) for each in cell.initial(2)])
+        hidden, after = cell(torch.randn(2, 1, x.shape[1], generator=draws).to(x), before)
+        directions = torch.randn(1, *hidden[:, 0].shape, generator=draws).to(x)
+        by = [*before, *learned(cell).values()]
+        both = [
+            torch.autograd.grad(said, by, directions[0], retain_graph=True, allow_unused=True, materialize_grads=True)
+            for said in (hidden[:, 0], after[part][-1])
+        ]
+    return part if all(map(torch.allclose, *both)) else -1
+
+
 def newest(cell: Cell, x: Tensor, state: State, error: Tensor) -> tuple[Tensor, Tensor]:
     """Gradient of the loss of a step by the parameters [P], the state before being given, and by that state [lane, S].
 
@@ -144,7 +196,7 @@ def newest(cell: Cell, x: Tensor, state: State, error: Tensor) -> tuple[Tensor, 
         error: derivative of the loss by what is said [lane, hidden].
     """
     weights = list(learned(cell).values())
-    with derivatives():
+    with derivatives(x):
         before = watched(state)
         hidden, _ = cell(x[:, None], before)
         by = directional(hidden[:, 0], [*before, *weights], error[None])

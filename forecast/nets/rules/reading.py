@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -38,15 +38,22 @@ def learned(cell: Cell) -> dict[str, nn.Parameter]:
 
 
 @contextmanager
-def derivatives() -> Iterator[None]:
-    """Autograd is on; cuDNN is off, whose layers have no derivatives in evaluation mode, and so is oneDNN, whose LSTM
-    takes many derivatives at once one after the other (measured: ten times slower).
+def derivatives(x: Tensor) -> Iterator[None]:
+    """Autograd is on; for what lives on a GPU cuDNN is off, whose layers have no derivatives in evaluation mode."""
+    with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False) if x.is_cuda else nullcontext():
+        yield
+
+
+@contextmanager
+def many_derivatives(x: Tensor) -> Iterator[None]:
+    """`derivatives` without oneDNN, whose LSTM has no second ones, and takes several at once one after the other
+    (measured: ten times slower).
     """
     fused = torch.backends.mkldnn
     before = fused.enabled
     fused.enabled = False  # pyrefly: ignore[bad-assignment]
     try:
-        with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
+        with derivatives(x):
             yield
     finally:
         fused.enabled = before  # pyrefly: ignore[bad-assignment]

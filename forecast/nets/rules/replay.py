@@ -71,7 +71,7 @@ def _replayed(cell: Cell, trace: Replay, errors: Tensor) -> dict[str, Tensor]:
     weights = learned(module)
     if not weights:
         return {}
-    with derivatives():
+    with derivatives(errors):
         start = cell.initial(errors.shape[1]) if trace.first else trace.states[0]
         hidden, _ = module(torch.stack(trace.inputs, dim=1), start)
         newest = hidden[:, -len(errors) :]

@@ -12,7 +12,7 @@ from torch import Tensor
 from forecast.errors import SettingsError
 from forecast.nets.promise import Cell, State
 from forecast.nets.rules.jacobians import apart, beginning, beside, directional, newest, watched
-from forecast.nets.rules.reading import admitted, begins, derivatives, detached, flat, learned, learner
+from forecast.nets.rules.reading import admitted, begins, detached, flat, learned, learner, many_derivatives
 
 LEAST = 1e-7
 """Added to norms before they are divided, as in the paper."""
@@ -85,7 +85,7 @@ class Unbiased:
             with torch.no_grad():
                 hidden, after = module(x[:, None], state)
             return hidden[:, 0].detach(), detached(after), Product(x.detach(), detached(state), trace.now, trace.now, 0)
-        with derivatives():
+        with many_derivatives(x):
             before = watched(state)
             hidden, after = module(x[:, None], before)
             said = flat(after)
