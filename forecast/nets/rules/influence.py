@@ -19,7 +19,7 @@ from torch import Tensor
 from forecast.errors import SettingsError
 from forecast.nets.promise import Cell, State
 from forecast.nets.rules.jacobians import Step, apart, beginning, every_number, every_part, newest, said_part
-from forecast.nets.rules.reading import admitted, begins, detached, flat, learned, learner
+from forecast.nets.rules.reading import admitted, begins, copied, detached, flat, learned, learner
 from forecast.nets.rules.units import check_units, unit_of_each
 
 
@@ -50,7 +50,7 @@ class Influences(NamedTuple):
         named = {"x": self.x, "before": self.before, "now": self.now, "units": self.units, "seen": self.seen}
         named["part"] = torch.tensor(self.part)
         named |= {f"state.{place}": part for place, part in enumerate(self.state)}
-        return {name: part for name, part in named.items() if part is not None}
+        return copied(named)
 
 
 def rebuilt(tensors: Mapping[str, Tensor]) -> Influences:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 
 import torch
@@ -74,3 +74,9 @@ def detached(state: Sequence[Tensor]) -> State:
 def flat(state: Sequence[Tensor]) -> Tensor:
     """All parts and layers beside each other, [lane, size]."""
     return torch.cat([part.transpose(0, 1).flatten(1) for part in state], dim=1)
+
+
+def copied(tensors: Mapping[str, Tensor | None]) -> dict[str, Tensor]:
+    """Those that are there, with memory of their own: a file of safetensors holds none that share it."""
+    every = {name: part for name, part in tensors.items() if part is not None}
+    return {name: part.detach().clone(memory_format=torch.contiguous_format) for name, part in every.items()}

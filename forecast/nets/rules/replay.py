@@ -11,7 +11,7 @@ from torch import Tensor
 
 from forecast.errors import SettingsError
 from forecast.nets.promise import Cell, State
-from forecast.nets.rules.reading import admitted, begins, derivatives, detached, learned, learner
+from forecast.nets.rules.reading import admitted, begins, copied, derivatives, detached, learned, learner
 
 
 class Replay(NamedTuple):
@@ -38,18 +38,13 @@ class Replay(NamedTuple):
             named["inputs"] = torch.stack(self.inputs)
         for place, parts in enumerate(zip(*self.states, strict=True)):
             named[f"state.{place}"] = torch.stack(parts)
-        return named if self.errors is None else named | {"errors": self.errors}
+        return copied(named | {"errors": self.errors})
 
 
-def _began(cell: Cell, state: State, every: int) -> Replay:
+def _began(cell: Cell, state: State) -> Replay:
     """Nothing read, and the state to start from."""
     admitted(cell)
-    lanes = state[0].shape[1] if state else 1
-    errors = None
-    if every > 1:
-        kind = state[0] if state else torch.zeros(())
-        errors = kind.new_zeros(every, lanes, cell.hidden_size)
-    return Replay((), (), errors, 0, begins(cell, state))
+    return Replay((), (), None, 0, begins(cell, state))
 
 
 def _read(cell: Cell, x: Tensor, state: State, trace: Replay, back: int | None) -> tuple[Tensor, State, Replay]:
@@ -58,10 +53,7 @@ def _read(cell: Cell, x: Tensor, state: State, trace: Replay, back: int | None) 
         hidden, after = learner(cell)(x[:, None], state)
     inputs, states = (*trace.inputs, x.detach()), (*trace.states, detached(state))
     drop = 0 if back is None else max(0, len(inputs) - back)
-    errors, steps = trace.errors, trace.steps + 1
-    if errors is not None:
-        errors = torch.zeros_like(errors) if trace.steps % len(errors) == 0 else errors.clone()
-    kept = Replay(inputs[drop:], states[drop:], errors, steps, trace.first and not drop)
+    kept = Replay(inputs[drop:], states[drop:], trace.errors, trace.steps + 1, trace.first and not drop)
     return hidden[:, 0].detach(), detached(after), kept
 
 
@@ -69,6 +61,8 @@ def _replayed(cell: Cell, trace: Replay, errors: Tensor) -> dict[str, Tensor]:
     """The gradient of the newest losses through all steps that are kept; `errors` are [step, lane, hidden]."""
     module = learner(cell)
     weights = learned(module)
+    if not trace.inputs:
+        raise SettingsError("no step was read since begin(), so there is no loss to have a gradient of")
     if not weights:
         return {}
     with derivatives(errors):
@@ -99,7 +93,7 @@ class Full:
 
     def begin(self, cell: Cell, state: State) -> Replay:
         """Nothing kept; see `LearningRule.begin`."""
-        return _began(cell, state, 1)
+        return _began(cell, state)
 
     def step(self, cell: Cell, x: Tensor, state: State, trace: Replay) -> tuple[Tensor, State, Replay]:
         """Read one step and keep it; see `LearningRule.step`."""
@@ -146,15 +140,21 @@ class Truncated:
 
     def begin(self, cell: Cell, state: State) -> Replay:
         """Nothing kept; see `LearningRule.begin`."""
-        return _began(cell, state, self.every)
+        return _began(cell, state)
 
     def step(self, cell: Cell, x: Tensor, state: State, trace: Replay) -> tuple[Tensor, State, Replay]:
         """Read one step and keep it, `back` of them at most; see `LearningRule.step`."""
-        return _read(cell, x, state, trace, self.back)
+        hidden, after, kept = _read(cell, x, state, trace, self.back)
+        if self.every == 1:
+            return hidden, after, kept
+        # Of its own, since `gradients` writes into it.
+        fresh = kept.errors is None or trace.steps % self.every == 0
+        errors = hidden.new_zeros(self.every, *hidden.shape) if fresh else kept.errors.clone()
+        return hidden, after, kept._replace(errors=errors)
 
     def gradients(self, cell: Cell, trace: Replay, error: Tensor) -> dict[str, Tensor]:
         """Of the losses of `every` steps at the last of them, empty before; see `LearningRule.gradients`."""
-        if trace.errors is None:
+        if trace.errors is None:  # every step has its own gradient, or none was read yet
             return _replayed(cell, trace, error[None])
         place = (trace.steps - 1) % self.every
         trace.errors[place] = error

@@ -12,7 +12,7 @@ from torch import Tensor
 from forecast.errors import SettingsError
 from forecast.nets.promise import Cell, State
 from forecast.nets.rules.jacobians import apart, beginning, beside, directional, newest, watched
-from forecast.nets.rules.reading import admitted, begins, detached, flat, learned, learner, many_derivatives
+from forecast.nets.rules.reading import admitted, begins, copied, detached, flat, learned, learner, many_derivatives
 
 LEAST = 1e-7
 """Added to norms before they are divided, as in the paper."""
@@ -40,7 +40,7 @@ class Product(NamedTuple):
         named = {"count": torch.tensor(self.steps), "before.s": self.before[0], "before.p": self.before[1]}
         named |= {"now.s": self.now[0], "now.p": self.now[1]}
         named |= {f"state.{place}": part for place, part in enumerate(self.state)}
-        return named if self.x is None else named | {"x": self.x}
+        return copied(named | {"x": self.x})
 
 
 @dataclass(frozen=True)
