@@ -29,7 +29,9 @@ CASES: dict[str, LearningRule] = {
 SHORT: dict[str, LearningRule] = {"bptt of 100 rows": Full()}
 
 
-def rows(rule: LearningRule, cell: Cell, lanes: int, seconds: float, most: int | None = None) -> tuple[float, float, int]:
+def rows(
+    rule: LearningRule, cell: Cell, lanes: int, seconds: float, most: int | None = None
+) -> tuple[float, float, int]:
     """Median microseconds of a step and of a gradient, and the bytes of the trace.
 
     The gradient is the mean over rows, since some rules gather several.

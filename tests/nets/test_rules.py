@@ -186,6 +186,22 @@ def test_truncated_backpropagation_is_that_of_pieces_cut_by_hand(name, every, ba
         assert apart(found, piece) < 1e-12
 
 
+@pytest.mark.parametrize("name", ["gru", "projected-lstm", "lru"])
+@pytest.mark.parametrize("rule", [Full(), Truncated(2, 2), RealTime(), Sparse(), Unbiased()])
+def test_rules_learn_where_autograd_is_off(rule, name):
+    cell, (x, errors) = named(name), drawn(steps=4)
+    expected = summed(rule, cell, x, errors)
+    with torch.inference_mode():
+        inside = summed(rule, cell, x.clone(), errors.clone())
+        state = tuple(part.clone() for part in cell.initial(LANES))
+    assert apart(inside, expected) < 1e-14
+    trace = rule.begin(cell, state)
+    for row, error in zip(x.unbind(1), errors.unbind(1), strict=True):
+        with torch.no_grad():
+            _, state, trace = rule.step(cell, row, state, trace)
+            rule.gradients(cell, trace, error)
+
+
 def test_asking_again_gives_the_same_gradient_and_an_old_trace_is_left_as_it_was():
     cell, (x, errors) = named("gru"), drawn()
     for rule in (Truncated(2, 4), RealTime(), Sparse(), Unbiased()):

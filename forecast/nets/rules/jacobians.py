@@ -38,7 +38,7 @@ class Step(NamedTuple):
 def whole(cell: Cell, x: Tensor, state: State) -> Step:
     """All derivatives of a step, of any cell: one backward pass for S x lane directions side by side (`vmap`)."""
     weights = list(learned(cell).values())
-    with many_derivatives(x):
+    with many_derivatives(x) as x:
         before = watched(state)
         hidden, after = cell(x[:, None], before)
         said = flat(after)
@@ -62,7 +62,7 @@ def by_units(cell: Cell, x: Tensor, state: State) -> Step:
 def diagonal(cell: Cell, x: Tensor, state: State) -> Step:
     """`by_units` for a cell whose units do not see each other: a sum over them is all that a unit's state has, too."""
     weights = list(learned(cell).values())
-    with many_derivatives(x):
+    with many_derivatives(x) as x:
         before = watched(state)
         hidden, after = cell(x[:, None], before)
         said, parts, (_, lanes, units) = flat(after), len(after), after[0].shape
@@ -77,7 +77,7 @@ def _of_one_lane(cell: Cell, x: Tensor, state: State) -> Step:
     `diagonal` asks for.
     """
     weights, parts, units = list(learned(cell).values()), len(state), state[0].shape[2]
-    with derivatives(x):
+    with derivatives(x) as x:
         before = watched([part.expand(-1, parts * units, -1) for part in state])
         hidden, after = cell(x.expand(parts * units, -1)[:, None], before)
         said = flat(after)
@@ -106,7 +106,7 @@ def replicated(cell: Cell, x: Tensor, state: State) -> Tensor:
     each, read together, are asked for one number each in a single backward pass.
     """
     lanes, size = len(x), sum(len(part) * part.shape[2] for part in state)
-    with derivatives(x):
+    with derivatives(x) as x:
         before = watched([part.repeat_interleave(size, dim=1) for part in state])
         _, after = cell(x.repeat_interleave(size, dim=0)[:, None], before)
         said = flat(after).view(lanes, size, size)
@@ -155,7 +155,7 @@ def beginning(cell: Cell, directions: Tensor) -> Tensor:
         directions: [direction, lane, S].
     """
     weights = list(learned(cell).values())
-    with derivatives(directions):
+    with derivatives(directions) as directions:
         return beside(directional(flat(cell.initial(directions.shape[1])), weights, directions))
 
 
@@ -177,7 +177,7 @@ def said_part(cell: Cell, x: Tensor) -> int:
     if part is None:
         return -1
     draws = torch.Generator().manual_seed(1)
-    with derivatives(x):
+    with derivatives(x) as x:
         before = watched([torch.randn(each.shape, generator=draws).to(each) for each in cell.initial(2)])
         hidden, after = cell(torch.randn(2, 1, x.shape[1], generator=draws).to(x), before)
         directions = torch.randn(1, *hidden[:, 0].shape, generator=draws).to(x)
@@ -196,7 +196,7 @@ def newest(cell: Cell, x: Tensor, state: State, error: Tensor) -> tuple[Tensor, 
         error: derivative of the loss by what is said [lane, hidden].
     """
     weights = list(learned(cell).values())
-    with derivatives(x):
+    with derivatives(x) as x, derivatives(error) as error:
         before = watched(state)
         hidden, _ = cell(x[:, None], before)
         by = directional(hidden[:, 0], [*before, *weights], error[None])

@@ -38,14 +38,18 @@ def learned(cell: Cell) -> dict[str, nn.Parameter]:
 
 
 @contextmanager
-def derivatives(x: Tensor) -> Iterator[None]:
-    """Autograd is on; for what lives on a GPU cuDNN is off, whose layers have no derivatives in evaluation mode."""
-    with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False) if x.is_cuda else nullcontext():
-        yield
+def derivatives(x: Tensor) -> Iterator[Tensor]:
+    """Autograd is on, wherever it was turned off; yields x as it takes it.
+
+    For what lives on a GPU cuDNN is off, whose layers have no derivatives in evaluation mode.
+    """
+    fused = torch.backends.cudnn.flags(enabled=False) if x.is_cuda else nullcontext()
+    with torch.inference_mode(mode=False), torch.enable_grad(), fused:
+        yield x.clone() if x.is_inference() else x
 
 
 @contextmanager
-def many_derivatives(x: Tensor) -> Iterator[None]:
+def many_derivatives(x: Tensor) -> Iterator[Tensor]:
     """`derivatives` without oneDNN, whose LSTM has no second ones, and takes several at once one after the other
     (measured: ten times slower).
     """
@@ -53,8 +57,8 @@ def many_derivatives(x: Tensor) -> Iterator[None]:
     before = fused.enabled
     fused.enabled = False  # pyrefly: ignore[bad-assignment]
     try:
-        with derivatives(x):
-            yield
+        with derivatives(x) as x:
+            yield x
     finally:
         fused.enabled = before  # pyrefly: ignore[bad-assignment]
 

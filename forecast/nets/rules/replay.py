@@ -65,8 +65,8 @@ def _replayed(cell: Cell, trace: Replay, errors: Tensor) -> dict[str, Tensor]:
         raise SettingsError("no step was read since begin(), so there is no loss to have a gradient of")
     if not weights:
         return {}
-    with derivatives(errors):
-        start = cell.initial(errors.shape[1]) if trace.first else trace.states[0]
+    with derivatives(errors) as errors:
+        start = cell.initial(errors.shape[1]) if trace.first else tuple(part.clone() for part in trace.states[0])
         hidden, _ = module(torch.stack(trace.inputs, dim=1), start)
         newest = hidden[:, -len(errors) :]
         found = torch.autograd.grad(
@@ -147,9 +147,10 @@ class Truncated:
         hidden, after, kept = _read(cell, x, state, trace, self.back)
         if self.every == 1:
             return hidden, after, kept
-        # Of its own, since `gradients` writes into it.
-        fresh = kept.errors is None or trace.steps % self.every == 0
-        errors = hidden.new_zeros(self.every, *hidden.shape) if fresh else kept.errors.clone()
+        if kept.errors is None or trace.steps % self.every == 0:
+            errors = hidden.new_zeros(self.every, *hidden.shape)
+        else:
+            errors = kept.errors.clone()  # of its own, since `gradients` writes into it
         return hidden, after, kept._replace(errors=errors)
 
     def gradients(self, cell: Cell, trace: Replay, error: Tensor) -> dict[str, Tensor]:

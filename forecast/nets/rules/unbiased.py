@@ -85,7 +85,7 @@ class Unbiased:
             with torch.no_grad():
                 hidden, after = module(x[:, None], state)
             return hidden[:, 0].detach(), detached(after), Product(x.detach(), detached(state), trace.now, trace.now, 0)
-        with many_derivatives(x):
+        with many_derivatives(x) as x:
             before = watched(state)
             hidden, after = module(x[:, None], before)
             said = flat(after)

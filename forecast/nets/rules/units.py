@@ -59,7 +59,7 @@ def check_units(cell: Cell, x: Tensor, units: Tensor) -> None:
     """
     draws, weights, width = torch.Generator().manual_seed(0), learned(cell), cell.hidden_size
     owners = dict(zip(weights, units.split([weight.numel() for weight in weights.values()]), strict=True))
-    with derivatives(x):
+    with derivatives(x) as x:
         state = watched([torch.randn(part.shape, generator=draws).to(part) for part in cell.initial(1)])
         _, after = cell(torch.randn(1, 1, x.shape[1], generator=draws).to(x), state)
         for bit in range((width - 1).bit_length()):
