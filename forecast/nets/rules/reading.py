@@ -20,7 +20,7 @@ def learner(cell: Cell) -> Cell:
     if cell.training:
         raise SettingsError(
             f"{type(cell).__name__} is in training mode: what dropout and zoneout draw would differ between a step and "
-            "its gradient; call eval() on the cell or its network first"
+            "its gradient; put the cell or its network into evaluation mode first, by train(False)"
         )
     return cell
 
