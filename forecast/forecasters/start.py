@@ -171,9 +171,7 @@ class Start:
         return left, tuple(barred)
 
     def _renamed(self, here: Belongings) -> dict[str, Tensor]:
-        """The weights, those of a categorical column under the place that it has here; without those of columns that are
-        not here, which `_foreign` tells.
-        """
+        """The weights, those of a categorical column under its place here; without those of columns not here."""
         moved: dict[str, str | None] = {}
         for column in self.belongings.categories:
             there, place = self.belongings.place(column), here.place(column)

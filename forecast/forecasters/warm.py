@@ -42,11 +42,25 @@ def warm_start(model: Recurrent, start: object, partial: bool = False) -> Recurr
         >>> len(new.taken.weights), new.taken.begun
         (8, ())
     """
-    if not isinstance(start, Recurrent):
-        raise SettingsError(f"start: a {type(start).__name__} has no network; give a fitted Recurrent")
-    if start.network is None:
-        raise NotFittedError("start: this Recurrent has not been fitted; call fit first")
-    weights = {name: value.detach().cpu().clone() for name, value in start.network.state_dict().items()}
     started = copy.copy(model)
-    started.start = Start(weights, start.belongings, partial=partial)
+    started.start = start_of(start, partial)
     return started
+
+
+def start_of(fitted: object, partial: bool = False) -> Start:
+    """All weights of a fitted network, to begin with.
+
+    Args:
+        fitted: a Recurrent.
+        partial: take over what fits.
+
+    Raises:
+        SettingsError: it is no recurrent network.
+        NotFittedError: it was not fitted.
+    """
+    if not isinstance(fitted, Recurrent):
+        raise SettingsError(f"start: a {type(fitted).__name__} has no network; give a fitted Recurrent")
+    if fitted.network is None:
+        raise NotFittedError("start: this Recurrent has not been fitted; call fit first")
+    weights = {name: value.detach().cpu().clone() for name, value in fitted.network.state_dict().items()}
+    return Start(weights, fitted.belongings, partial=partial)

@@ -113,8 +113,9 @@ class NextStep(_Task):
 class Reconstruction(_Task):
     """Say the window again from the state at its end, newest row first: a sequence autoencoder.
 
-    The cell that says it is another of the same kind, sets out from the state and reads nothing, so all has to be in the
-    state (the unconditioned decoder of Srivastava et al. 2015; Dai & Le 2015 put it to use before supervised training).
+    The cell that says it is another of the same kind, sets out from the state and reads nothing, so all has to be in
+    the state (the unconditioned decoder of Srivastava et al. 2015; Dai & Le 2015 fine-tune what such an encoder
+    learned).
 
     Raises:
         SettingsError: the network reads segments, whose embedding could be learned away.
