@@ -68,7 +68,7 @@ def test_before_any_step_it_forecasts_as_the_old_weights_on_the_new_scale(feed, 
 @pytest.mark.parametrize("seed", range(3))
 def test_few_rows_are_forecast_better_from_a_model_of_the_family_than_cold(seed):
     settings = {"training": replace(ONE, epochs=2), "skip": False, "feed": Windowed(32)}
-    old = model(**settings | {"training": replace(ONE, epochs=8, seed=seed)}).fit(family(seed, 6, 200))
+    old = model(**settings | {"training": replace(ONE, epochs=8, seed=seed)}).fit(family(seed, 4, 150))
     few = family(seed + 50, series=2, rows=240)
     train, origins = few.until(few.cut(0.25)), WINDOW.origins(few, since=few.cut(0.25))
     ahead = few.offsets[origins.series] + origins.step
