@@ -18,7 +18,8 @@ class PretrainingModule(RecurrentModule):
         weight_decay: decoupled (AdamW); 0 for plain Adam.
         schedule: "constant" or "cosine".
 
-    Logs `val_loss`, in squared standard deviations of the series.
+    Logs `val_loss`, in squared standard deviations of the series. Several processes weigh their parts of a batch by the
+    targets that are observed ahead, so where cells are missing they end near the weights of one process, not at them.
     """
 
     def __init__(
