@@ -35,8 +35,10 @@ if TYPE_CHECKING:
     from forecast.forecasters.live.files import load_live
     from forecast.forecasters.live.forecaster import Live
     from forecast.forecasters.naive import Drift, Mean, Naive, SeasonalNaive
+    from forecast.forecasters.pretrain import pretrain
     from forecast.forecasters.recurrent import Recurrent
     from forecast.forecasters.tabular import Tabular
+    from forecast.forecasters.warm import warm_start
     from forecast.nets.decoders import Direct, Recursive, Segments, Sequence
     from forecast.nets.heads import (
         Category,
@@ -93,8 +95,10 @@ _ROOMS = {
     "forecasters.live.forecaster": ("Live",),
     "forecasters.live.files": ("load_live",),
     "forecasters.naive": ("Drift", "Mean", "Naive", "SeasonalNaive"),
+    "forecasters.pretrain": ("pretrain",),
     "forecasters.recurrent": ("Recurrent",),
     "forecasters.tabular": ("Tabular",),
+    "forecasters.warm": ("warm_start",),
     "experiment.spaces": ("Range", "network_space", "tabular_space"),
     "sweeps.reading": ("best_trial", "importances", "trials_frame"),
     "sweeps.search": ("Search",),

@@ -170,6 +170,8 @@ def _verbs_of_models(known: argparse._SubParsersAction) -> None:
     fit.add_argument("--model", default="gru", metavar="NAME", help=kinds)
     text = "add intervals that cover this share, such as 0.9, measured on the last fifth of the rows"
     fit.add_argument("--intervals", type=float, metavar="SHARE", help=text)
+    text = "begin with the weights of a saved network with the same settings, columns and window (its own by default)"
+    fit.add_argument("--start", metavar="MODEL", help=text)
     add_network(fit)
     add_training(fit)
     add_outputs(fit, "model", "folder of the saved model (default: model)")

@@ -164,9 +164,9 @@ def fit(args: argparse.Namespace) -> None:
     directory, data = writable(args.out), args.data
     if data.endswith(SETTINGS):
         require_alone(args)
-        model, panel, data = fit_contestant(data, args.model, directory)
+        model, panel, data = fit_contestant(data, args.model, directory, args.start)
     else:
-        shape = (args.intervals, network_of(args))
+        shape = (args.intervals, network_of(args), args.start)
         model, panel = fit_and_save(data, schema, args.model, window, training, directory, *shape)
     verb = "update" if (directory / "live.safetensors").exists() else "predict"
     summary = {"model": args.model, "out": str(directory), "parameters": model.parameters, "rows": len(panel.times)}

@@ -12,7 +12,7 @@ from forecast.nets.decoders import Decoder, Direct, Recursive, Segments, Sequenc
 from forecast.nets.heads import HEADS, Head
 from forecast.nets.network import Channels
 from forecast.nets.scaling import Scaling
-from forecast.training.fit import Training
+from forecast.training.fit import Clipping, Training
 from forecast.windows.feeds import Feed, Streamed, Windowed
 from forecast.windows.window import Window
 
@@ -39,7 +39,7 @@ class RecurrentSettings:
         chunk: of a streamed feed; None takes its default.
         burn_in: of a streamed feed.
         context: steps it sees; None takes the window's.
-        learning_rate: None takes the training's; so do `clip` and `epochs`.
+        learning_rate: None takes the training's; so do `clip`, `clip_by` and `epochs`.
         decoder: "direct", "sequence", "segments" or "recursive" (`forecast.nets.decoders`).
         attention: of a sequence decoder.
         segment: steps of a segment; None takes the decoder's default.
@@ -81,6 +81,7 @@ class RecurrentSettings:
     context: int | None = None
     learning_rate: float | None = None
     clip: float | None = None
+    clip_by: Clipping | None = None
     epochs: int | None = None
     decoder: Literal["direct", "sequence", "segments", "recursive"] = "direct"
     attention: bool = False
@@ -105,7 +106,7 @@ class RecurrentSettings:
 
     def make(self, window: Window, training: Training) -> Forecaster:
         """The forecaster."""
-        own = {name: getattr(self, name) for name in ("learning_rate", "clip", "epochs")}
+        own = {name: getattr(self, name) for name in ("learning_rate", "clip", "clip_by", "epochs")}
         training = replace(training, **{name: value for name, value in own.items() if value is not None})
         return Recurrent(
             seen_by(window, self.context),

@@ -33,6 +33,7 @@ from forecast.forecasters.live.lock import locked
 from forecast.forecasters.live.rows import known_after, new_rows
 from forecast.forecasters.naive import Naive
 from forecast.forecasters.recurrent import Recurrent
+from forecast.forecasters.warm import start_of
 from forecast.training.fit import Training
 from forecast.windows.feeds import Streamed
 from forecast.windows.window import Window
@@ -50,6 +51,7 @@ def fit_and_save(
     directory: Path,
     intervals: float | None = None,
     network: Mapping[str, object] | None = None,
+    start: str | None = None,
 ) -> tuple[Saved, Panel]:
     """Fit one preset on all rows of a data set and save it; a stateful one with its state after the last row.
 
@@ -58,8 +60,13 @@ def fit_and_save(
         window: context, horizon and season; None where the data should suggest them.
         intervals: share that calibrated intervals around the forecasts are to cover; None for none.
         network: settings of the network, by the names of a settings file.
+        start: folder of a saved network whose weights the fit begins with; settings and window have to be its own, and
+            what the window leaves to the data is.
     """
     settings, (context, horizon, season) = shaped({name: preset(name)}, network or {})[name], window
+    before = None if start is None else network_in(start)
+    if before is not None:
+        context, horizon = context or before.window.context, horizon or before.window.horizon
     least = Window(1 if context is None else context, 1 if horizon is None else horizon)
     require_savable(_sure(settings.make(least, training), intervals))
     panel = read_dataset(data, with_card(data, schema))
@@ -67,7 +74,7 @@ def fit_and_save(
         settings = Seasonal(season)
     shape = complete(panel, season, training.validation, context, horizon)
     model = require_savable(_sure(settings.make(shape, training), intervals))
-    return _fitted(model, panel, directory), panel
+    return _fitted(model, panel, directory, before), panel
 
 
 def _sure(model: Forecaster, intervals: float | None) -> Forecaster:
@@ -75,8 +82,11 @@ def _sure(model: Forecaster, intervals: float | None) -> Forecaster:
     return model if intervals is None else Conformal(model, covering(intervals))
 
 
-def fit_contestant(settings: str, name: str, directory: Path) -> tuple[Saved, Panel, str]:
+def fit_contestant(settings: str, name: str, directory: Path, start: str | None = None) -> tuple[Saved, Panel, str]:
     """Fit one contestant of a settings file, such as a sweep leaves, on all rows of its data, and save it.
+
+    Args:
+        start: folder of a saved network whose weights the fit begins with.
 
     Returns:
         The model, the panel, and the name of the data.
@@ -86,12 +96,17 @@ def fit_contestant(settings: str, name: str, directory: Path) -> tuple[Saved, Pa
         raise SettingsError(f"{settings}: no contestant {name!r}{did_you_mean(name, tuple(experiment.forecasters))}")
     model = require_savable(experiment.make(name))
     panel = read_dataset(experiment.data, with_card(experiment.data, experiment.schema))
-    return _fitted(model, panel, directory), panel, experiment.data
+    before = None if start is None else network_in(start)
+    return _fitted(model, panel, directory, before), panel, experiment.data
 
 
-def _fitted(model: Saved, panel: Panel, directory: Path) -> Saved:
-    for network in networks("", model).values():
+def _fitted(model: Saved, panel: Panel, directory: Path, before: Recurrent | None) -> Saved:
+    within = networks("", model).values()
+    if before is not None and not within:
+        raise SettingsError(f"{type(model).__name__} has no network that could begin with the weights of another one")
+    for network in within:
         network.progress = True
+        network.start = None if before is None else start_of(before)
     model.fit(panel)
     if _goes_on(model):
         model.live(panel).save(directory)
@@ -99,6 +114,20 @@ def _fitted(model: Saved, panel: Panel, directory: Path) -> Saved:
         save(model, directory, panel)
         (directory / STATE).unlink(missing_ok=True)  # of a stateful model that was here before
     return model
+
+
+def network_in(directory: str) -> Recurrent:
+    """The one network of a saved model, which may stand within others.
+
+    Raises:
+        SettingsError: there is none, or there are several.
+    """
+    found = list(networks("", load(directory).model).values())
+    if len(found) != 1:
+        raise SettingsError(
+            f"{directory}: {len(found)} networks in this model; a fit begins with those of a single one"
+        )
+    return found[0]
 
 
 def _goes_on(model: Saved) -> TypeGuard[Recurrent | Conformal]:

@@ -93,7 +93,7 @@ class ContestantSpace:
     @property
     def first(self) -> tuple[dict[str, Value], ...]:
         """Parameters of the first trial: the settings as they stand without a sweep, where the space holds them."""
-        stand = {name: getattr(self.training, name) for name in ("learning_rate", "clip", "epochs")}
+        stand = {name: getattr(self.training, name) for name in ("learning_rate", "clip", "clip_by", "epochs")}
         stand |= {"context": self.window.context, "batch_size": Windowed().batch_size, "scaling": "last"}
         plain: dict[str, Any] = {}
         for name, value in _plain(self.base).items():

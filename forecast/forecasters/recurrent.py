@@ -16,6 +16,7 @@ from forecast.data.schema import Schema
 from forecast.errors import NotFittedError
 from forecast.forecasters.live.forecaster import Live
 from forecast.forecasters.saying import as_forecast, for_targets, measure_of, needs_noise, said, scaling_of
+from forecast.forecasters.start import Belongings, Start, Taken
 from forecast.nets.cells import CellFactory
 from forecast.nets.decoders import Decoder, Direct, Recursive, knows_ahead, require_horizon, require_rows
 from forecast.nets.heads import Head, Point
@@ -80,6 +81,8 @@ class Recurrent:
 
     Attributes:
         history: losses of the last fit, None before.
+        start: weights that fits begin with (`warm_start`, `pretrain`); None: drawn ones.
+        taken: what became of them in the last fit.
         progress: show a bar while training.
         watch: called after every epoch of a fit in this process; True ends it.
     """
@@ -118,6 +121,8 @@ class Recurrent:
         self.schema: Schema | None = None
         self.history: History | None = None
         self.rest: Rest | None = None
+        self.start: Start | None = None
+        self.taken: Taken | None = None
         self.progress = False
         self.watch: Callable[[Epoch], bool] | None = None
         with torch.random.fork_rng(devices=[]):  # a setting that cannot work fails now
@@ -145,6 +150,7 @@ class Recurrent:
 
         Raises:
             TrainingError: no windows, or a loss that is not finite.
+            SettingsError: a start that does not fit.
         """
         training, self.head = self.training, for_targets(self.head, panel)
         data = DataModule(
@@ -162,6 +168,9 @@ class Recurrent:
         with torch.random.fork_rng(devices=range(torch.cuda.device_count() if torch.cuda.is_initialized() else 0)):
             torch.manual_seed(training.seed)
             network = Network(self.architecture, data.sizes, self.head)
+            added = (data.cycles, data.gaps, data.ahead)
+            here = self._belonging(panel.schema, data.scale, added)
+            self.taken = None if self.start is None else self.start.into(network, here)
             module = RecurrentModule(network, training.learning_rate, training.weight_decay, training.schedule)
             self.history = fit(module, data, training, progress=self.progress, watch=self.watch)
         self.network, self.scale, self.schema, self.cycles = network.float(), data.scale, panel.schema, data.cycles
@@ -175,6 +184,18 @@ class Recurrent:
         if needs_noise(self.head, self.measure):
             self.noise = self._errors(panel, data.split.validation if training.validation else data.split.training)
         return self
+
+    @property
+    def belongings(self) -> Belongings:
+        """What gives the weights their meaning, for those who start from them; raises NotFittedError before fit."""
+        if self.schema is None or self.scale is None:
+            raise NotFittedError("this Recurrent has not been fitted; call fit first")
+        return self._belonging(self.schema, self.scale, (self.cycles, self.absent, self.knows_ahead))
+
+    def _belonging(
+        self, schema: Schema, scale: Scale, added: tuple[tuple[str, ...], tuple[str, ...], bool]
+    ) -> Belongings:
+        return Belongings.of(self.architecture, self.head, self.transform, schema, scale.categories, added)
 
     def _errors(self, panel: Panel, origins: Origins) -> np.ndarray:
         """Root mean squared error [step, target] at origins, in the units of the scale."""

@@ -16,6 +16,7 @@ from forecast.nets.promise import Cell, CellFactory, State, checked_dropout
 from forecast.nets.scans import LRU, MinGRU, MinLSTM
 from forecast.nets.stacked import both_ways, stacked
 from forecast.nets.stepped import GRU, LSTM, SLSTM, Elman, LayerNormLSTM, PeepholeLSTM
+from forecast.nets.variational import variational
 
 
 class Fused(nn.Module):
@@ -147,6 +148,8 @@ OWN: dict[str, CellFactory] = {
     "peephole-lstm": partial(stacked, PeepholeLSTM),
     "layer-norm-lstm": partial(stacked, LayerNormLSTM),
     "zoneout-lstm": partial(stacked, partial(LSTM, zoneout=0.1)),
+    "variational-lstm": partial(variational, LSTM),
+    "variational-gru": partial(variational, GRU),
     "slstm": partial(stacked, SLSTM),
     "mingru": partial(stacked, MinGRU),
     "minlstm": partial(stacked, MinLSTM),

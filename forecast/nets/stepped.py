@@ -15,6 +15,7 @@ from torch.nn.functional import linear
 
 from forecast.errors import SettingsError, did_you_mean
 from forecast.nets.promise import State
+from forecast.nets.variational import checked_share, held_mask
 
 Step = tuple[Tensor, ...]
 """The state at one step, [batch, width] each, the hidden state first."""
@@ -30,9 +31,12 @@ class Stepped(nn.Module):
         hidden_size: numbers in the hidden state.
         zoneout: probability with which each number of the state keeps its old value in training; outside of it old
             and new are mixed in that proportion (Krueger et al. 2017).
+        recurrent_dropout: probability with which each number of the hidden state is hidden from the recurrent matrices
+            in training, the same ones at every step of a sequence (variational dropout, Gal & Ghahramani 2016). What is
+            carried on beside the matrices is not touched.
 
     Raises:
-        SettingsError: zoneout is no probability below 1.
+        SettingsError: zoneout or recurrent_dropout is no probability below 1.
     """
 
     gates: int
@@ -41,11 +45,12 @@ class Stepped(nn.Module):
     remember: slice | None = None
     """The gate whose bias starts at 1, so that the old state is kept at first (Gers et al. 2000)."""
 
-    def __init__(self, inputs: int, hidden_size: int, zoneout: float = 0.0) -> None:
+    def __init__(self, inputs: int, hidden_size: int, zoneout: float = 0.0, *, recurrent_dropout: float = 0.0) -> None:
         super().__init__()
         if not 0 <= zoneout < 1:
             raise SettingsError(f"zoneout={zoneout}: at least 0 and below 1")
         self.hidden_size, self.zoneout = hidden_size, zoneout
+        self.recurrent_dropout = checked_share("recurrent_dropout", recurrent_dropout)
         wide = self.gates * hidden_size
         self.weight_ih = nn.Parameter(torch.empty(wide, inputs))
         self.weight_hh = nn.Parameter(torch.empty(wide, hidden_size))
@@ -71,8 +76,14 @@ class Stepped(nn.Module):
         """What the inputs of every step say to the gates."""
         return linear(x, self.weight_ih, self.bias_ih)
 
-    def step(self, said: Float[Tensor, "batch gate"], state: Step) -> Step:
-        """The state after a step: `said` is what `read` gave for it."""
+    def step(self, said: Float[Tensor, "batch gate"], state: Step, heard: Float[Tensor, "batch hidden"]) -> Step:
+        """The state after a step.
+
+        Args:
+            said: what `read` gave for it.
+            state: before the step.
+            heard: its hidden state as the recurrent matrices read it: the same, but for what dropout hides from them.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no equations of a step")
 
     def forward(
@@ -80,9 +91,11 @@ class Stepped(nn.Module):
     ) -> tuple[Float[Tensor, "batch time hidden"], State]:
         """Read a sequence: hidden states of every step, and the state after the last."""
         now: Step = tuple(part[0] for part in state)
-        hidden = []
+        hidden, mask = [], None
+        if self.training and self.recurrent_dropout:
+            mask = held_mask(now[0], self.recurrent_dropout)
         for said in self.read(x).unbind(1):
-            new = self.step(said, now)
+            new = self.step(said, now, now[0] if mask is None else now[0] * mask)
             now = tuple(map(self._zoned, now, new)) if self.zoneout else new
             hidden.append(now[0])
         return torch.stack(hidden, dim=1), tuple(part[None] for part in now)
@@ -110,15 +123,23 @@ class Elman(Stepped):
 
     gates = 1
 
-    def __init__(self, inputs: int, hidden_size: int, zoneout: float = 0.0, activation: str = "tanh") -> None:
-        super().__init__(inputs, hidden_size, zoneout)
+    def __init__(
+        self,
+        inputs: int,
+        hidden_size: int,
+        zoneout: float = 0.0,
+        activation: str = "tanh",
+        *,
+        recurrent_dropout: float = 0.0,
+    ) -> None:
+        super().__init__(inputs, hidden_size, zoneout, recurrent_dropout=recurrent_dropout)
         if activation not in ("tanh", "relu"):
             raise SettingsError(f"activation={activation!r}{did_you_mean(activation, ('tanh', 'relu'))}")
         self.activate = torch.tanh if activation == "tanh" else torch.relu
 
-    def step(self, said: Float[Tensor, "batch gate"], state: Step) -> Step:
+    def step(self, said: Float[Tensor, "batch gate"], state: Step, heard: Float[Tensor, "batch hidden"]) -> Step:
         """h_t."""
-        return (self.activate(said + self._recurrent(state[0])),)
+        return (self.activate(said + self._recurrent(heard)),)
 
 
 class LSTM(Stepped):
@@ -129,9 +150,9 @@ class LSTM(Stepped):
 
     gates, tensors, remember = 4, 2, slice(1, 2)
 
-    def step(self, said: Float[Tensor, "batch gate"], state: Step) -> Step:
+    def step(self, said: Float[Tensor, "batch gate"], state: Step, heard: Float[Tensor, "batch hidden"]) -> Step:
         """h_t, c_t."""
-        i, f, g, o = (said + self._recurrent(state[0])).chunk(4, dim=1)
+        i, f, g, o = (said + self._recurrent(heard)).chunk(4, dim=1)
         memory = torch.sigmoid(f) * state[1] + torch.sigmoid(i) * torch.tanh(g)
         return torch.sigmoid(o) * torch.tanh(memory), memory
 
@@ -141,17 +162,17 @@ class PeepholeLSTM(Stepped):
 
     gates, tensors, remember = 4, 2, slice(1, 2)
 
-    def __init__(self, inputs: int, hidden_size: int, zoneout: float = 0.0) -> None:
-        super().__init__(inputs, hidden_size, zoneout)
+    def __init__(self, inputs: int, hidden_size: int, zoneout: float = 0.0, *, recurrent_dropout: float = 0.0) -> None:
+        super().__init__(inputs, hidden_size, zoneout, recurrent_dropout=recurrent_dropout)
         self.peepholes = nn.Parameter(torch.zeros(3, hidden_size))
 
     def unit_axes(self) -> Mapping[str, int]:
         """Rows; of the peepholes columns."""
         return {**super().unit_axes(), "peepholes": 1}
 
-    def step(self, said: Float[Tensor, "batch gate"], state: Step) -> Step:
+    def step(self, said: Float[Tensor, "batch gate"], state: Step, heard: Float[Tensor, "batch hidden"]) -> Step:
         """h_t, c_t."""
-        i, f, g, o = (said + self._recurrent(state[0])).chunk(4, dim=1)
+        i, f, g, o = (said + self._recurrent(heard)).chunk(4, dim=1)
         into, keep, out = self.peepholes
         memory = torch.sigmoid(f + keep * state[1]) * state[1] + torch.sigmoid(i + into * state[1]) * torch.tanh(g)
         return torch.sigmoid(o + out * memory) * torch.tanh(memory), memory
@@ -164,8 +185,8 @@ class LayerNormLSTM(Stepped):
 
     gates, tensors, remember = 4, 2, slice(1, 2)
 
-    def __init__(self, inputs: int, hidden_size: int, zoneout: float = 0.0) -> None:
-        super().__init__(inputs, hidden_size, zoneout)
+    def __init__(self, inputs: int, hidden_size: int, zoneout: float = 0.0, *, recurrent_dropout: float = 0.0) -> None:
+        super().__init__(inputs, hidden_size, zoneout, recurrent_dropout=recurrent_dropout)
         self.of_inputs = nn.LayerNorm(4 * hidden_size, bias=False)
         self.of_hidden = nn.LayerNorm(4 * hidden_size, bias=False)
         self.of_memory = nn.LayerNorm(hidden_size)
@@ -178,9 +199,9 @@ class LayerNormLSTM(Stepped):
         """What the inputs of every step say to the gates, normalised; biases come after that."""
         return self.of_inputs(linear(x, self.weight_ih)) + self.bias_ih
 
-    def step(self, said: Float[Tensor, "batch gate"], state: Step) -> Step:
+    def step(self, said: Float[Tensor, "batch gate"], state: Step, heard: Float[Tensor, "batch hidden"]) -> Step:
         """h_t, c_t."""
-        i, f, g, o = (said + self.of_hidden(linear(state[0], self.weight_hh)) + self.bias_hh).chunk(4, dim=1)
+        i, f, g, o = (said + self.of_hidden(linear(heard, self.weight_hh)) + self.bias_hh).chunk(4, dim=1)
         memory = torch.sigmoid(f) * state[1] + torch.sigmoid(i) * torch.tanh(g)
         return torch.sigmoid(o) * torch.tanh(self.of_memory(memory)), memory
 
@@ -199,8 +220,16 @@ class GRU(Stepped):
 
     gates, remember = 3, slice(1, 2)
 
-    def __init__(self, inputs: int, hidden_size: int, zoneout: float = 0.0, reset: str = "after") -> None:
-        super().__init__(inputs, hidden_size, zoneout)
+    def __init__(
+        self,
+        inputs: int,
+        hidden_size: int,
+        zoneout: float = 0.0,
+        reset: str = "after",
+        *,
+        recurrent_dropout: float = 0.0,
+    ) -> None:
+        super().__init__(inputs, hidden_size, zoneout, recurrent_dropout=recurrent_dropout)
         if reset not in ("after", "before"):
             raise SettingsError(f"reset={reset!r}{did_you_mean(reset, ('after', 'before'))}")
         self.reset = reset
@@ -209,20 +238,20 @@ class GRU(Stepped):
         """Rows; none where a reset gate stands before the product, through which it reaches every unit."""
         return super().unit_axes() if self.reset == "after" else {}
 
-    def step(self, said: Float[Tensor, "batch gate"], state: Step) -> Step:
+    def step(self, said: Float[Tensor, "batch gate"], state: Step, heard: Float[Tensor, "batch hidden"]) -> Step:
         """h_t."""
         hidden, size = state[0], self.hidden_size
-        (r, z), n = torch.sigmoid(self._gates(said, hidden)).chunk(2, dim=1), said[:, 2 * size :]
+        (r, z), n = torch.sigmoid(self._gates(said, heard)).chunk(2, dim=1), said[:, 2 * size :]
         weight, bias = self.weight_hh[2 * size :], self.bias_hh[2 * size :]
         if self.reset == "after":
-            new = torch.tanh(n + r * linear(hidden, weight, bias))
+            new = torch.tanh(n + r * linear(heard, weight, bias))
         else:
-            new = torch.tanh(n + linear(r * hidden, weight, bias))
+            new = torch.tanh(n + linear(r * heard, weight, bias))
         return (new + z * (hidden - new),)
 
-    def _gates(self, said: Tensor, hidden: Tensor) -> Tensor:
+    def _gates(self, said: Tensor, heard: Tensor) -> Tensor:
         wide = 2 * self.hidden_size
-        return said[:, :wide] + linear(hidden, self.weight_hh[:wide], self.bias_hh[:wide])
+        return said[:, :wide] + linear(heard, self.weight_hh[:wide], self.bias_hh[:wide])
 
 
 class SLSTM(Stepped):
@@ -242,10 +271,10 @@ class SLSTM(Stepped):
         zeros, ratio, _ = super().initial(batch)
         return zeros, ratio, torch.full_like(zeros, self.NOTHING)
 
-    def step(self, said: Float[Tensor, "batch gate"], state: Step) -> Step:
+    def step(self, said: Float[Tensor, "batch gate"], state: Step, heard: Float[Tensor, "batch hidden"]) -> Step:
         """h_t, c_t / n_t, log n_t."""
-        hidden, ratio, log_weight = state
-        i, f, z, o = (said + self._recurrent(hidden)).chunk(4, dim=1)
+        _, ratio, log_weight = state
+        i, f, z, o = (said + self._recurrent(heard)).chunk(4, dim=1)
         kept = nn.functional.logsigmoid(f) + log_weight
         ratio = ratio + torch.sigmoid(i - kept) * (torch.tanh(z) - ratio)
         return torch.sigmoid(o) * ratio, ratio, torch.logaddexp(kept, i.to(kept.dtype))

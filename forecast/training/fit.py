@@ -21,6 +21,7 @@ from forecast.training.module import RecurrentModule, Schedule
 from forecast.training.processes import FORKS, LAUNCHES, Ending, Strategy, choose
 from forecast.training.quiet import quiet
 
+Clipping = Literal["norm", "value"]
 LONGEST = 1e9  # seconds, some thirty years: what a clock can count
 
 
@@ -32,7 +33,9 @@ class Training:
         epochs: passes over the training windows, at most.
         learning_rate: of Adam.
         patience: epochs without a better validation loss before training stops; the best epoch is kept.
-        clip: largest norm of the gradient; 0 for none.
+        clip: largest norm of the gradient, or largest size of each of its numbers (`clip_by`); 0 for none.
+        clip_by: "norm" shortens the whole gradient and keeps its direction (Pascanu et al. 2013); "value" cuts each
+            number alone, which bends it (Mikolov 2012).
         validation: share of the training span, at its end, held back for choosing the epoch; 0 trains all epochs.
         seconds: stop after this time, with the best epoch so far; None for no limit.
         device: "auto", "cpu" or "gpu".
@@ -53,6 +56,7 @@ class Training:
     learning_rate: float = 1e-3
     patience: int = 5
     clip: float = 1.0
+    clip_by: Clipping = "norm"
     validation: float = 0.2
     seconds: float | None = None
     device: Literal["auto", "cpu", "gpu"] = "auto"
@@ -73,10 +77,10 @@ class Training:
             raise SettingsError("learning_rate lies above 0, clip at or above 0")
         if not 0 <= self.weight_decay < math.inf:
             raise SettingsError(f"weight_decay={self.weight_decay}: at or above 0")
-        for name, known in (("schedule", get_args(Schedule)), ("strategy", get_args(Strategy))):
+        for name, known in (("schedule", Schedule), ("strategy", Strategy), ("clip_by", Clipping)):
             value = getattr(self, name)
-            if value not in known:
-                raise SettingsError(f"{name} {value!r}{did_you_mean(str(value), known)}")
+            if value not in get_args(known):
+                raise SettingsError(f"{name} {value!r}{did_you_mean(str(value), get_args(known))}")
         if self.seconds is not None and not 0 < self.seconds <= LONGEST:
             raise SettingsError(f"seconds={self.seconds:g}: above 0, at most {LONGEST:g}; leave it out for no limit")
         if not 0 <= self.seed < 2**32:
@@ -208,6 +212,7 @@ def _trainer(training: Training, accelerator: str, strategy: str, callbacks: lis
         precision=training.precision,
         max_epochs=training.epochs,
         gradient_clip_val=training.clip or None,
+        gradient_clip_algorithm=training.clip_by,
         callbacks=callbacks,
         logger=False,
         enable_checkpointing=False,

@@ -81,12 +81,16 @@ def require_everywhere(cell: str | Callable[..., Cell], folder: Path, again: Cal
         np.testing.assert_allclose(each.forecast().values, said, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["projected-lstm", "layer-norm-lstm", "slstm", "mingru", "lru", "residual-lstm"])
+@pytest.mark.parametrize(
+    "name", ["projected-lstm", "layer-norm-lstm", "slstm", "mingru", "lru", "residual-lstm", "variational-lstm"]
+)
 def test_a_named_cell_is_fitted_streamed_saved_and_goes_live(name: str, tmp_path: Path):
     require_everywhere(name, tmp_path)
 
 
-@pytest.mark.parametrize("name", ["irnn", "peephole-lstm", "zoneout-lstm", "minlstm", "residual-gru", *BOTH_WAYS])
+@pytest.mark.parametrize(
+    "name", ["irnn", "peephole-lstm", "zoneout-lstm", "variational-gru", "minlstm", "residual-gru", *BOTH_WAYS]
+)
 def test_a_named_cell_of_two_layers_is_fitted_on_windows(name: str):
     model = fitted(name, feed=Windowed(16), layers=2, dropout=0.1)
     assert np.isfinite(model.predict(PANEL).values).all()

@@ -87,6 +87,33 @@ def test_a_loss_that_is_not_finite_is_an_error_with_a_remedy(settings):
         small(learning_rate=1e20, clip=0, **settings).fit(noise())
 
 
+class Watched(RecurrentModule):
+    """Keeps the gradient that its last step was made with."""
+
+    def configure_gradient_clipping(self, *settings, **more):
+        super().configure_gradient_clipping(*settings, **more)
+        self.taken = torch.cat([weight.grad.flatten() for weight in self.parameters()])
+
+
+@pytest.mark.parametrize("clip_by", ["norm", "value"])
+def test_a_clipped_gradient_keeps_its_direction_by_norm_and_each_number_its_bound_by_value(clip_by):
+    taken = {}
+    for clip in (0.0, 1e-3):
+        data = DataModule(wave(60), WINDOW, Windowed(64))  # one step an epoch
+        torch.manual_seed(0)
+        module = Watched(Network(Architecture(hidden_size=4), data.sizes, Point()))
+        fit(module, data, Training(epochs=1, clip=clip, clip_by=clip_by, device="cpu"))
+        taken[clip] = module.taken
+    free, cut = taken.values()
+    assert free.abs().max() > 1e-3
+    if clip_by == "value":
+        assert torch.equal(cut, free.clamp(-1e-3, 1e-3))
+        assert 0 < (cut != free).sum() < len(free)
+    else:
+        assert cut.norm() == pytest.approx(1e-3, rel=1e-3)
+        assert torch.allclose(cut / cut.norm(), free / free.norm(), atol=1e-5)
+
+
 def test_too_few_rows_are_an_error_before_training():
     with pytest.raises(TrainingError, match=r"context 12 \+ horizon 3 need 15"):
         small().fit(noise(14))
@@ -118,6 +145,7 @@ def test_a_gpu_that_is_not_there_is_refused():
         {"weight_decay": float("inf")},
         {"weight_decay": float("nan")},
         {"schedule": "cosin"},
+        {"clip_by": "values"},
         {"schedule": None},
         {"devices": 0},
         {"devices": "auto"},
