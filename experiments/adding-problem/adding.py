@@ -68,7 +68,9 @@ def contestants(length: int) -> dict[str, Contestant]:
     return {
         "gru": Contestant("gru"),
         "lstm": Contestant("lstm"),
-        "tanh rnn": Contestant("rnn"),
+        "tanh rnn": Contestant(default_start),
+        "tanh rnn, rate 0.001": Contestant(default_start, rate=1e-3),
+        "tanh rnn, orthogonal": Contestant("rnn"),
         "lstm, chrono": Contestant(partial(remembering_lstm, length=length)),
         "mingru": Contestant("mingru"),
         "minlstm": Contestant("minlstm"),
@@ -76,8 +78,6 @@ def contestants(length: int) -> dict[str, Contestant]:
         "lru, two layers": Contestant("lru", layers=2),
         "irnn": Contestant("irnn", rate=1e-3),
         "relu rnn": Contestant("rnn-relu", rate=1e-3),
-        "tanh rnn, rate 0.001": Contestant("rnn", rate=1e-3),
-        "tanh rnn, torch's start": Contestant(default_start, rate=1e-3),
     }
 
 
@@ -164,7 +164,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--cells", nargs="+")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--epochs", type=int, default=25)
     parser.add_argument("--length", type=int, default=100)
     parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parent)
     parser.add_argument("--draw", action="store_true", help="what results.csv holds, without training")
