@@ -26,8 +26,9 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 WINDOWS = ("tests/windows", "tests/training/test_windows.py")
@@ -40,7 +41,9 @@ TESTS: dict[str, tuple[str, ...]] = {
     "forecast/windows/stream.py": STREAMS,
     "forecast/windows/loading.py": STREAMS,
     "forecast/nets/memory.py": ("tests/nets/test_memory.py", "tests/training/test_streams.py"),
-    "forecast/nets/scaling.py": ("tests/nets/test_scaling.py", "tests/nets/test_memory.py", "tests/nets/test_network.py"),
+    "forecast/nets/scaling.py": (
+        "tests/nets/test_scaling.py", "tests/nets/test_memory.py", "tests/nets/test_network.py",
+    ),
     "forecast/data/scale.py": (
         "tests/forecasters/test_precision.py", "tests/forecasters/test_sentinels.py", "tests/windows/test_gather.py",
         "tests/forecasters/test_heads_everywhere.py", "tests/forecasters/test_categorical.py",
@@ -55,8 +58,8 @@ HEAVY = ("numpy", "pandas", "torch", "pytorch_lightning", "sklearn.linear_model"
 """Imported once, before the forks; no plugin of pytest, which wants to rewrite those itself."""
 PATIENCE = 300.0
 
-Spot = tuple[ast.AST, str, str]
-"""A node, its field that changes, and the change in words."""
+Change = tuple[str, Callable[[Any], None]]
+"""A change of a node: what it is in words, and what makes it, of the same node in a copy of the tree."""
 
 COMPARISONS: dict[type, type] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
@@ -64,11 +67,13 @@ COMPARISONS: dict[type, type] = {
 }  # fmt: skip
 OPERATORS: dict[type, type] = {
     ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult,
-    ast.Mod: ast.FloorDiv, ast.Pow: ast.Mult, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd,
+    ast.Mod: ast.FloorDiv, ast.Pow: ast.Mult, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.And: ast.Or,
+    ast.Or: ast.And,
 }  # fmt: skip
+SIGNS: dict[type, type] = {ast.USub: ast.UAdd, ast.Invert: ast.UAdd}
 NAMES = {
     "min": "max", "max": "min", "any": "all", "all": "any", "minimum": "maximum", "maximum": "minimum", "sum": "mean",
-    "zeros": "ones", "ones": "zeros", "zeros_like": "ones_like", "ones_like": "zeros_like", "floor": "ceil", "sqrt": "abs",
+    "zeros": "ones", "ones": "zeros", "zeros_like": "ones_like", "ones_like": "zeros_like", "floor": "ceil",
 }  # fmt: skip
 
 
@@ -103,32 +108,35 @@ def mutants(source: str) -> list[tuple[str, str]]:
     return found
 
 
-def changes(node: ast.AST) -> list:
-    """Changes of one node: words, and what to do with the same node of a copy."""
-    found: list = []
-    if isinstance(node, ast.Compare) and type(node.ops[0]) in COMPARISONS:
-        new = COMPARISONS[type(node.ops[0])]
-        found.append((f"{type(node.ops[0]).__name__} to {new.__name__}", lambda n: n.ops.__setitem__(0, new())))
-    if isinstance(node, ast.BinOp | ast.AugAssign) and type(node.op) in OPERATORS:
-        other = OPERATORS[type(node.op)]
-        found.append((f"{type(node.op).__name__} to {other.__name__}", lambda n: setattr(n, "op", other())))
-    if isinstance(node, ast.BoolOp):
-        turned = ast.Or if isinstance(node.op, ast.And) else ast.And
-        found.append((f"{type(node.op).__name__} to {turned.__name__}", lambda n: setattr(n, "op", turned())))
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not | ast.USub | ast.Invert):
-        found.append((f"without {type(node.op).__name__}", lambda n: setattr(n, "op", ast.UAdd())
-                      if not isinstance(n.op, ast.Not) else n.__setattr__("operand", ast.UnaryOp(ast.Not(), n.operand))))  # fmt: skip
-    if isinstance(node, ast.Constant) and type(node.value) is bool:
-        found.append((f"{node.value} turned", lambda n: setattr(n, "value", not n.value)))
-    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
-        found.append((f"{node.value} to {node.value + 1}", lambda n: setattr(n, "value", n.value + 1)))
-    if isinstance(node, ast.Attribute) and node.attr in NAMES:
-        found.append((f"{node.attr} to {NAMES[node.attr]}", lambda n: setattr(n, "attr", NAMES[n.attr])))
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in NAMES:
-        found.append((f"{node.func.id} to {NAMES[node.func.id]}", lambda n: setattr(n.func, "id", NAMES[n.func.id])))
-    if isinstance(node, ast.IfExp):
-        found.append(("branches exchanged", lambda n: (lambda a, b: (setattr(n, "body", b), setattr(n, "orelse", a)))(n.body, n.orelse)))  # fmt: skip # noqa: E501
-    return found
+def changes(node: ast.AST) -> list[Change]:
+    """Changes that one node offers."""
+    if isinstance(node, ast.Compare):
+        return exchanged(node.ops[0], COMPARISONS, lambda same, new: same.ops.__setitem__(0, new))
+    if isinstance(node, ast.BinOp | ast.AugAssign | ast.BoolOp):
+        return exchanged(node.op, OPERATORS, lambda same, new: setattr(same, "op", new))
+    if isinstance(node, ast.UnaryOp):
+        return exchanged(node.op, SIGNS, lambda same, new: setattr(same, "op", new))
+    if isinstance(node, ast.Constant) and isinstance(node.value, bool):
+        return [(f"{node.value} turned", lambda same: setattr(same, "value", not same.value))]
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
+        return [(f"{node.value} to {node.value + 1}", lambda same: setattr(same, "value", same.value + 1))]
+    for name in ("attr", "id"):
+        if (here := getattr(node, name, None)) in NAMES:
+            return [(f"{here} to {NAMES[here]}", lambda same, field=name: setattr(same, field, NAMES[here]))]
+    return [("branches exchanged", exchange_branches)] if isinstance(node, ast.IfExp) else []
+
+
+def exchanged(old: ast.AST, table: dict[type, type], put: Callable[[Any, ast.AST], None]) -> list[Change]:
+    """One operator for another, if there is one for it."""
+    if type(old) not in table:
+        return []
+    new = table[type(old)]
+    return [(f"{type(old).__name__} to {new.__name__}", lambda same: put(same, new()))]
+
+
+def exchange_branches(node: ast.IfExp) -> None:
+    """What is taken if so is taken if not."""
+    node.body, node.orelse = node.orelse, node.body
 
 
 def noticed(file: str, text: str | None, tests: tuple[str, ...]) -> bool:
@@ -174,7 +182,8 @@ def main() -> int:
     args = parser.parse_args()
     for name in HEAVY:
         importlib.import_module(name)
-    started, result = time.monotonic(), {}
+    started = time.monotonic()
+    result: dict[str, dict[str, Any]] = {}
     for file in args.file or TESTS:
         if noticed(file, None, TESTS[file]):
             raise SystemExit(f"{file}: its tests fail without any mutant, so they would tell nothing")
@@ -183,21 +192,14 @@ def main() -> int:
         survivors = [where for where, text in drawn if not noticed(file, text, TESTS[file])]
         result[file] = {"possible": len(known), "drawn": len(drawn), "survivors": survivors}
         print(f"{file}: {len(drawn) - len(survivors)} of {len(drawn)} caught, survivors: {survivors}", flush=True)
-    drawn, lost = (sum(count(each) for each in result.values()) for count in (_drawn, _lost))
+    drawn = sum(entry["drawn"] for entry in result.values())
+    lost = sum(len(entry["survivors"]) for entry in result.values())
     whole = {"seed": args.seed, "mutants": drawn, "caught": drawn - lost, "score": round(1 - lost / drawn, 3)}
     whole |= {"seconds": round(time.monotonic() - started), "files": result}
     print(json.dumps({name: value for name, value in whole.items() if name != "files"}))
     if args.out:
         args.out.write_text(json.dumps(whole, indent=2) + "\n")
     return 0
-
-
-def _drawn(entry: dict) -> int:
-    return entry["drawn"]
-
-
-def _lost(entry: dict) -> int:
-    return len(entry["survivors"])
 
 
 if __name__ == "__main__":

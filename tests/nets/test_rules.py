@@ -377,8 +377,8 @@ class Crossed(MinGRU):
 class Shared(Elman):
     """Says that a row moves one unit, and lets it move all."""
 
-    def step(self, said, state):
-        (hidden,) = super().step(said, state)
+    def step(self, said, state, heard):
+        (hidden,) = super().step(said, state, heard)
         return (hidden + 0.1 * hidden.sum(dim=1, keepdim=True),)
 
 
