@@ -142,7 +142,7 @@ def draw(results: pd.DataFrame) -> Figure:
     """Learning curves, one picture for the cells that learn it and one for those that do not."""
     order = list(summary(results).index)
     learned = [name for name in order if results.loc[results["cell"] == name, "mse"].min() < BASELINE / 2]
-    sides = {"learned": learned, "not learned": [name for name in order if name not in learned]}
+    sides = {"below half the error of the mean": learned, "above": [name for name in order if name not in learned]}
     with look():
         figure, both = plt.subplots(1, 2, figsize=(10.5, 4.4), layout="constrained", sharey=True)
         for (title, names), ax in zip(sides.items(), both, strict=True):
@@ -155,7 +155,7 @@ def draw(results: pd.DataFrame) -> Figure:
             ax.axhline(BASELINE, color=INK, lw=1.0, ls=":", label="forecasting the mean: 1/6")
             ax.set(yscale="log", xlabel="epoch", title=title)
             ax.set_xlim(0.5, results["epoch"].max() + 0.5)
-            ax.legend(loc="lower left")
+            ax.legend(loc="best")
         both[0].set_ylabel("squared error on unseen blocks")
     return figure
 
