@@ -102,15 +102,25 @@ class Carried:
         Returns:
             What should be known: cells that count as missing, states that ceased to be finite and begin anew.
         """
-        tracks, fold = [self.tracks[place] for place in series], self.network.fold
+        x, news = self.move(series, times, rows)
+        return news + self.walk(series, x)
+
+    def move(
+        self, series: Sequence[int], times: Sequence[int], rows: Sequence[list[float]]
+    ) -> tuple[np.ndarray, list[News]]:
+        """Move all but the cell by a row of each of some series: what the cell reads [series x fold, input]; `take`."""
         inputs: list[list[float]] = []
         news: list[News] = []
-        for place, track, time, row in zip(series, tracks, times, rows, strict=True):
-            found, absurd = self._inputs(track, time, row)
+        for place, time, row in zip(series, times, rows, strict=True):
+            found, absurd = self._inputs(self.tracks[place], time, row)
             inputs += found
             if absurd:
                 news.append((place, absurd))
-        x = np.array(inputs, np.float32)
+        return np.array(inputs, np.float32), news
+
+    def walk(self, series: Sequence[int], x: np.ndarray) -> list[News]:
+        """Move the cell of some series by what `move` gave; says whose state begins anew."""
+        tracks, fold = [self.tracks[place] for place in series], self.network.fold
         if len(tracks) == 1:
             hidden, tracks[0].cell = self.step(x, tracks[0].cell)
             tracks[0].hidden = hidden
@@ -120,9 +130,7 @@ class Carried:
             for lane, track in enumerate(tracks):  # copies: a view would keep the state of all the others alive
                 mine = slice(lane * fold, lane * fold + fold)
                 track.cell, track.hidden = tuple([part[mine].copy() for part in state]), hidden[mine].copy()
-        if not math.isfinite(sum(hidden.dot(self.faint).tolist())):
-            news += self._renewed(series)
-        return news
+        return [] if math.isfinite(sum(hidden.dot(self.faint).tolist())) else self._renewed(series)
 
     def _renewed(self, series: Sequence[int]) -> list[News]:
         """Begin anew where the state is not finite, as `forecast.nets.renewal.read_on` does; scale and context stay."""
