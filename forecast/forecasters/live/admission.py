@@ -183,14 +183,19 @@ def _codes(part: np.ndarray, schema: Schema) -> np.ndarray:
     return part.astype(np.float64)
 
 
-def turns(arrivals: Sequence[Arrival]) -> list[list[Arrival]]:
+def turns(arrivals: Sequence[Arrival], alone: bool = False) -> list[list[Arrival]]:
     """Rows that may be read together: the first one of every series, then every second one ...
+
+    Args:
+        alone: each by itself, in the order of time, for weights that learn from one series what they say of another.
 
     Example:
         >>> rows = [Arrival(name, time, []) for name, time in (("a", 1), ("a", 2), ("b", 1))]
         >>> [[row.series for row in turn] for turn in turns(rows)]
         [['a', 'b'], ['a']]
     """
+    if alone:
+        return [[arrival] for arrival in sorted(arrivals, key=lambda arrival: arrival.time)]
     count: dict[str, int] = {}
     found: list[list[Arrival]] = []
     for arrival in arrivals:

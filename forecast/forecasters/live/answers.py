@@ -38,11 +38,11 @@ def _plain(live: Live, chosen: list[int], known: np.ndarray, times: np.ndarray) 
     if (
         not runs and type(head) is Point and live.scale.power is None
     ):  # an affine map is all there is, and it is quicker
-        return Said(carried.answer(chosen, known, times, outward=True), (), None)
+        return Said(_answered(live, chosen, known, times, outward=True), (), None)
     if runs:
         parameters = paths_of(carried, chosen, [live.names[place] for place in chosen], known, times)
     else:
-        parameters = np.asarray(carried.answer(chosen, known, times, outward=False), dtype=np.float64)
+        parameters = np.asarray(_answered(live, chosen, known, times, outward=False), dtype=np.float64)
     tracks = [carried.tracks[place] for place in chosen]
     center, width = (np.array([getattr(track, name) for track in tracks]) for name in ("center", "width"))
     power = None if live.scale.power is None else np.array([track.power for track in tracks])
@@ -50,6 +50,12 @@ def _plain(live: Live, chosen: list[int], known: np.ndarray, times: np.ndarray) 
     last = np.array([track.newest for track in tracks], dtype=np.float64)
     noise = live.model.noise_along(parameters.shape[1])
     return said(head, parameters, last, scale, np.arange(len(chosen)), noise)
+
+
+def _answered(live: Live, chosen: list[int], known: np.ndarray, times: np.ndarray, outward: bool) -> np.ndarray:
+    """`Carried.answer`, and that of adapted weights where those speak."""
+    values = live.carried.answer(chosen, known, times, outward)
+    return values if live.learner is None else live.learner.spoken(values, chosen, known, times, outward)
 
 
 def dates_of(live: Live, chosen: list[int], steps: int) -> tuple[np.ndarray, np.ndarray]:

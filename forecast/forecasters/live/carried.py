@@ -171,13 +171,21 @@ class Carried:
             return [[*level, *slope, *beside]], absurd
         return [[high, steep, *beside] for high, steep in zip(level, slope, strict=True)], absurd
 
-    def answer(self, series: Sequence[int], future: np.ndarray, times: np.ndarray, outward: bool) -> np.ndarray:
+    def answer(
+        self,
+        series: Sequence[int],
+        future: np.ndarray,
+        times: np.ndarray,
+        outward: bool,
+        other: tuple[np.ndarray, Answer] | None = None,
+    ) -> np.ndarray:
         """Parameters of the head, float64 [series, horizon, target, width], in the units of the scale.
 
         Args:
             future: float64 [series, horizon, future covariate], in their own units.
             times: datetime64[us] [series, horizon], of the rows ahead.
             outward: go on to the units of the series, by the affine map alone.
+            other: what other weights carry, float32 [series, fold, hidden], and their answer; None: these ones.
         """
         tracks = [self.tracks[place] for place in series]
         ahead = self.ahead_of(tracks, future, times)
@@ -186,9 +194,12 @@ class Carried:
         else:
             hidden = np.stack([track.hidden for track in tracks])
             context = np.stack([track.context() for track in tracks])
+        say = self.say
+        if other is not None:
+            hidden, say = other
         # One affine map leads from the running scale to that of the series and on to its units, in float64.
         shift, spread = zip(*map(_outward if outward else _inward, tracks), strict=True)
-        return self.say(hidden, context, np.array(shift), np.array(spread), ahead)
+        return say(hidden, context, np.array(shift), np.array(spread), ahead)
 
     def ahead_of(self, tracks: Sequence[Track], future: np.ndarray, times: np.ndarray) -> np.ndarray:
         """What is known ahead as the network reads it, float32 [series, horizon, channel]; arguments of `answer`."""

@@ -15,11 +15,10 @@ from forecast.data.panel import Origins, Panel
 from forecast.data.rows import day
 from forecast.data.scale import Scale
 from forecast.data.schema import Schema
+from forecast.forecasters.live.absorbing import absorb
 from forecast.forecasters.live.admission import (
-    in_words,
     known_ahead,
     last_time,
-    named,
     require_live,
     require_order,
     require_static,
@@ -28,16 +27,21 @@ from forecast.forecasters.live.admission import (
 from forecast.forecasters.live.answers import dates_of, said_of, with_computed
 from forecast.forecasters.live.carried import Carried
 from forecast.forecasters.live.cold import Cold
+from forecast.forecasters.live.learning.guard import Guard
+from forecast.forecasters.live.learning.report import adapted_model, frame_of
+from forecast.forecasters.live.learning.settings import Learning, Optimizer
 from forecast.forecasters.live.lookup import Lookup
-from forecast.forecasters.live.rows import Arrival, NewRows, RowReader, arrivals_of
+from forecast.forecasters.live.rows import NewRows, RowReader, arrivals_of
 from forecast.forecasters.live.waiting import chosen_of, is_ready, waits
 from forecast.nets.decoders import require_horizon
 
 if TYPE_CHECKING:
-    from forecast.forecasters.conformal import Conformal
-    from forecast.forecasters.recurrent import Recurrent
+    import pandas as pd
 
-SHOWN = 20
+    from forecast.forecasters.conformal import Conformal
+    from forecast.forecasters.live.learning.learner import Learner
+    from forecast.forecasters.recurrent import Recurrent
+    from forecast.nets.rules import LearningRule
 
 
 class Live:
@@ -73,7 +77,7 @@ class Live:
         ends = panel.ends()
         self._begin(model, panel.schema, panel.calendar, last_time(panel, ends), panel.series)
         scale = self.scale.of(panel, self.window.context)
-        known = np.array([name in self._trained for name in panel.series], dtype=bool)
+        known = np.array([name in self.trained for name in panel.series], dtype=bool)
         warm = known | (ends >= np.maximum(self.window.context, panel.begun() + 1))
         self.static = panel.static.tolist()
         for place in range(len(panel.series)):
@@ -101,12 +105,13 @@ class Live:
         self.scale, self.schema, self.calendar, self.window = scale, schema, calendar, model.window
         self.until, self.names = until, tuple(series)
         self.place = {name: place for place, name in enumerate(self.names)}
-        self._trained = {name: place for place, name in enumerate(scale.series)}
+        self.trained = {name: place for place, name in enumerate(scale.series)}
         self.static: list[list[float]] = [[]] * len(self.names)
         self.cold: dict[int, Cold] = {}
         offset, look = None if scale.power is None else scale.offset, Lookup(self.model.network, schema, scale)
         self.carried = Carried(self.model.network, look, model.cycles, model.absent, len(self.names), offset)
         self.reader = RowReader(schema, self.names[0] if schema.series is None and len(self.names) == 1 else None)
+        self.learner: Learner | None = None  # moves weights of its own as targets arrive
         self.around: Conformal | None = None  # gives the forecasts intervals
         self.written: dict[Path, str] = {}  # SHA-256 of the state that was read from, or written to, a folder
 
@@ -155,8 +160,8 @@ class Live:
         require_order(arrivals, self._last)
         require_static(arrivals, self.schema.static, self._static)
         said: list[str] = []
-        for turn in (arrivals,) if len(arrivals) == 1 else turns(arrivals):
-            said += self._absorb(turn)
+        for turn in (arrivals,) if len(arrivals) == 1 else turns(arrivals, self.learner is not None):
+            said += absorb(self, turn)
         places = [self.place[series] for series in dict.fromkeys(arrival.series for arrival in arrivals)]
         return tuple(said + [waits(self, place) for place in places if not is_ready(self, place)])
 
@@ -171,36 +176,6 @@ class Live:
         place = self.place.get(series)
         return None if place is None else dict(zip(self.schema.static, self.static[place], strict=True))
 
-    def _absorb(self, turn: Sequence[Arrival]) -> list[str]:
-        """Read one row of each of some series; says whose state was renewed and who is not cold any more."""
-        said, places, times, values = [], [], [], []
-        for arrival in turn:
-            place = self.place.get(arrival.series)
-            if place is None:
-                place = self._add(arrival)
-            if place in self.cold:
-                said += self._keep(place, arrival)
-            else:
-                places.append(place)
-                times.append(arrival.time)
-                values.append(arrival.values)
-        news = self.carried.take(places, times, values) if places else []
-        return said + in_words(news, self.names, self.schema.channels) if news else said
-
-    def _add(self, arrival: Arrival) -> int:
-        """Make room for a series that was not there; one that was there in training has its scale."""
-        place, name = len(self.names), arrival.series
-        self.names += (name,)
-        self.place[name] = place
-        self.static.append([arrival.static[column] for column in self.schema.static])
-        self.carried.grow()
-        if name in self._trained:
-            row = self._trained[name]
-            self.set_scale(place, self.scale, row)
-        else:
-            self.cold[place] = Cold()
-        return place
-
     def set_scale(self, place: int, scale: Scale, row: int) -> None:
         """Fix the scale of a series, its static covariates included, by a row of a scale."""
         track = self.carried.tracks[place]
@@ -213,22 +188,6 @@ class Live:
         track = self.carried.tracks[place]
         static = (self.static[place] - self.scale.static_center) / self.scale.static_spread
         track.static, track.fixed = self.carried.look.static(static), self.carried.look.codes_of(static)
-
-    def _keep(self, place: int, arrival: Arrival) -> list[str]:
-        """Keep a row of a cold series; when its scale can be fixed, read all that was kept."""
-        cold, name = self.cold[place], self.names[place]
-        cold.add(arrival)
-        if cold.waits(self.window.context, self.schema.targets):
-            return []
-        panel = cold.panel(name, self.schema)
-        scale = self.scale.of(panel, self.window.context)
-        self.set_scale(place, scale, 0)
-        self.around = self.around and self.around.sized(panel, [name])
-        del self.cold[place]
-        said = [f"{named(name)} has {len(cold.times)} rows now and forecasts"]
-        for time, row in zip(cold.times, cold.values, strict=True):
-            said += in_words(self.carried.take([place], [time], [row]), self.names, self.schema.channels)
-        return said
 
     def forecast(
         self,
@@ -262,6 +221,72 @@ class Live:
         origins = Origins(np.array(chosen), np.array([self.carried.tracks[place].rows for place in chosen]))
         told, values = what.distribution and what.distribution.steps(int(steps)), what.values[:, :steps]
         return Forecast(origins, values, what.levels, self.schema.targets, self.names, last, ahead[:, :steps], told)
+
+    def learn(
+        self,
+        rule: str | LearningRule = "rtrl",
+        learning_rate: float = 1e-3,
+        guard: Guard = Guard(),  # noqa: B008 - a frozen value
+        optimizer: Optimizer = "adam",
+        clip: float = 1.0,
+    ) -> Self:
+        """Let weights of its own learn from every row that arrives from now on, beside those that were fitted.
+
+        Once the targets of a forecast are known it is scored, its loss (that of training) moves the adapted weights by
+        one step of the optimizer, and the next forecast is made: a forecast h steps ahead teaches h rows later.
+        Forecasts come from the adapted weights, series by series, while the guard trusts them. Rows that come
+        together are read in the order of their times, one by one. Without dropout; vectors of categories stay as they
+        were fitted, and so do intervals (`Conformal`), which were measured on the errors of the fitted weights.
+
+        Args:
+            rule: how the cell gets its gradients: a name out of `forecast.nets.rules.RULES`, or a rule with settings.
+            learning_rate: of the optimizer.
+            guard: when the adapted weights are trusted.
+            optimizer: "adam" or "sgd".
+            clip: the norm that a gradient is cut down to.
+
+        Returns:
+            This forecaster. Learning begins anew where it was learning already.
+
+        Raises:
+            SettingsError: settings that are none, a cell that the rule does not serve, a recursive decoder.
+
+        Example:
+            >>> from forecast.forecasters.recurrent import Recurrent
+            >>> from forecast.training.fit import Training
+            >>> from forecast.windows.feeds import Streamed
+            >>> from forecast.windows.window import Window
+            >>> days = np.arange("2024-01-01", "2024-10-27", dtype="M8[D]")
+            >>> panel = Panel.from_arrays(np.sin(np.arange(300.0)), days)
+            >>> model = Recurrent(Window(8, 2), hidden_size=4, feed=Streamed(), training=Training(epochs=1))
+            >>> live = model.fit(panel.until(200)).live(panel.until(200)).learn("tbptt", guard=Guard(window=50))
+            >>> for day, value in zip(days[200:], np.cos(np.arange(100.0)), strict=True):
+            ...     notes = live.update({"time": day, "y": value})
+            >>> live.learning[["scored", "updates"]].values.tolist()
+            [[99, 99]]
+        """
+        from forecast.forecasters.live.learning.learner import Learner
+
+        self.learner = Learner(self, Learning(rule, learning_rate, optimizer, clip, guard))
+        return self
+
+    def stop_learning(self) -> Self:
+        """Forget what was learnt live: forecasts come from the fitted weights again, and learning costs no more time."""
+        self.learner = None
+        return self
+
+    @property
+    def learning(self) -> pd.DataFrame:
+        """How learning goes, a row for each series (`Learner.frame`); no rows where nothing learns."""
+        return frame_of(self.learner)
+
+    def adapted(self) -> Recurrent:
+        """The model with its adapted weights, fitted: to be saved, judged, or to go on live from a panel.
+
+        Raises:
+            NotFittedError: it is not learning.
+        """
+        return adapted_model(self)
 
     def save(self, directory: str | Path) -> Path:
         """Write the model and all that is carried into a directory; `load_live` reads it back and goes on.

@@ -1,0 +1,1 @@
+"""Learning: the weights of a live forecaster go on learning as targets arrive."""

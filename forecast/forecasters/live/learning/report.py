@@ -1,0 +1,51 @@
+"""Report: how a live forecaster's learning goes, and the model that it has come to."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from forecast.errors import NotFittedError
+
+if TYPE_CHECKING:
+    from forecast.forecasters.live.forecaster import Live
+    from forecast.forecasters.live.learning.learner import Learner
+    from forecast.forecasters.recurrent import Recurrent
+
+COLUMNS = ("series", "scored", "updates", "skipped", "frozen", "adapted", "in_use", "cost")
+
+
+def frame_of(learner: Learner | None) -> pd.DataFrame:
+    """How learning goes, a row for each series that has rows; none where nothing learns.
+
+    Columns: `series`; `scored`, forecasts whose targets are known; `updates`, steps of the optimizer on their losses;
+    `skipped`, those whose loss or gradient was not finite; `frozen` and `adapted`, mean errors of the last `window` of
+    them, of the fitted weights and of those that learn, in units of the scale (absolute errors of points, pinball
+    losses of distributions, cross-entropies of classes); `in_use`, whose forecasts are given now; `cost`, what the
+    forecasts in use have erred in all over what the fitted weights would have, less 1.
+    """
+    rows = []
+    for place in sorted(learner.walks) if learner is not None else []:
+        record, walk = learner.record(place), learner.walks[place]
+        use = "adapted" if walk.speaks else "frozen"
+        cost = record.said_sum / record.frozen_sum - 1 if record.frozen_sum else 0.0
+        counts = (record.scored, record.updates, record.skipped)
+        rows.append((learner.live.names[place], *counts, *record.recent(), use, cost))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def adapted_model(live: Live) -> Recurrent:
+    """The live forecaster's model with its adapted weights.
+
+    Raises:
+        NotFittedError: it is not learning.
+    """
+    if live.learner is None:
+        raise NotFittedError("this live forecaster has not learnt anything; call learn, and update it with rows")
+    model = copy.copy(live.model)
+    model.network = copy.deepcopy(live.learner.network).requires_grad_(True)
+    model.rest, model.history = None, None
+    return model
