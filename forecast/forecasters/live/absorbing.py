@@ -1,4 +1,4 @@
-"""Absorbing: what a live forecaster does with rows that were admitted; young series keep theirs until they have a scale."""
+"""Absorbing: what a live forecaster does with rows that were admitted; young series keep theirs for later."""
 
 from __future__ import annotations
 

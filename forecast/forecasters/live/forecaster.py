@@ -261,7 +261,7 @@ class Live:
             >>> model = Recurrent(Window(8, 2), hidden_size=4, feed=Streamed(), training=Training(epochs=1))
             >>> live = model.fit(panel.until(200)).live(panel.until(200)).learn("tbptt", guard=Guard(window=50))
             >>> for day, value in zip(days[200:], np.cos(np.arange(100.0)), strict=True):
-            ...     notes = live.update({"time": day, "y": value})
+            ...     notes = live.update({"time": day, "y0": value})
             >>> live.learning[["scored", "updates"]].values.tolist()
             [[99, 99]]
         """
@@ -271,7 +271,7 @@ class Live:
         return self
 
     def stop_learning(self) -> Self:
-        """Forget what was learnt live: forecasts come from the fitted weights again, and learning costs no more time."""
+        """Forget what was learnt live: forecasts come from the fitted weights again."""
         self.learner = None
         return self
 

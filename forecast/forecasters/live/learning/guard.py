@@ -58,7 +58,7 @@ class Record:
         guard: the settings.
         frozen, adapted: errors of the newest forecasts, oldest first.
         scored: forecasts so far.
-        frozen_sum, said_sum: errors of all forecasts: by the fitted weights, and of those that were in use.
+        frozen_sum, adapted_sum, said_sum: errors of all forecasts, by the weights, and of those that were in use.
         worse: newest forecasts in a row at which the adapted weights' window was the worse one.
         updates: steps of the optimizer on its losses.
         skipped: those that were left out, since loss or gradient were not finite.
@@ -69,6 +69,7 @@ class Record:
     adapted: deque[float] = field(default_factory=deque)
     scored: int = 0
     frozen_sum: float = 0.0
+    adapted_sum: float = 0.0
     said_sum: float = 0.0
     worse: int = 0
     updates: int = 0
@@ -87,6 +88,7 @@ class Record:
                 kept.popleft()
         self.scored += 1
         self.frozen_sum += frozen
+        self.adapted_sum += adapted
         self.said_sum += adapted if spoke else frozen
         self.worse = self.worse + 1 if self.full and sum(self.adapted) > sum(self.frozen) else 0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
 
 from forecast.errors import SettingsError, did_you_mean
@@ -40,7 +40,7 @@ class Learning:
     learning_rate: float = 1e-3
     optimizer: Optimizer = "adam"
     clip: float = 1.0
-    guard: Guard = Guard()
+    guard: Guard = field(default_factory=Guard)
 
     def __post_init__(self) -> None:
         if isinstance(self.rule, str) and self.rule not in RULES:
@@ -51,7 +51,7 @@ class Learning:
             raise SettingsError(f"optimizer={self.optimizer!r}{did_you_mean(str(self.optimizer), OPTIMIZERS)}")
         if not 0 <= self.learning_rate < float("inf"):
             raise SettingsError(f"learning_rate={self.learning_rate}: a number, at least 0")
-        if not 0 < self.clip:
+        if not self.clip > 0:
             raise SettingsError(f"clip={self.clip}: the greatest norm of a gradient, above 0")
         if not isinstance(self.guard, Guard):
             raise SettingsError(f"guard={self.guard!r}: a Guard()")
