@@ -33,12 +33,14 @@ class Lesson(NamedTuple):
     last: Tensor
 
 
-def gradient(network: Network, rule: LearningRule, trace: RuleTrace, lesson: Lesson) -> tuple[float, dict[str, Tensor]]:
+def gradient(
+    network: Network, rule: LearningRule, trace: RuleTrace | None, lesson: Lesson
+) -> tuple[float, dict[str, Tensor]]:
     """The loss that training would have there, and its gradient by every weight that learns, by name.
 
     Args:
         network: in evaluation mode.
-        trace: of the cell's step to the origin.
+        trace: of the cell's step to the origin; None where the rule has read no step, and the cell learns nothing.
     """
     hidden = lesson.stand.hidden.detach().requires_grad_()
     outside = {
@@ -50,8 +52,8 @@ def gradient(network: Network, rule: LearningRule, trace: RuleTrace, lesson: Les
         parameters = network.answer(lesson.stand._replace(hidden=hidden), lesson.future)
         loss = network.head.loss(parameters, lesson.target, lesson.seen, lesson.last)
         found = torch.autograd.grad(loss, [hidden, *outside.values()], allow_unused=True, materialize_grads=True)
-    inside = rule.gradients(network.cell, trace, found[0][0])
-    return float(loss), dict(zip(outside, found[1:], strict=True)) | {CELL + name: g for name, g in inside.items()}
+    inside = {} if trace is None else rule.gradients(network.cell, trace, found[0][0])
+    return float(loss.detach()), dict(zip(outside, found[1:], strict=True)) | {CELL + name: g for name, g in inside.items()}
 
 
 class Descent:

@@ -114,9 +114,10 @@ class Learner:
         """Go on by a row; a state that is not finite begins anew, as everywhere."""
         cell = self.network.cell
         walk.hidden, walk.state, walk.trace = self.rule.step(cell, torch.from_numpy(x), walk.state, walk.trace)
+        walk.steps += 1
         if not torch.isfinite(walk.hidden).all():
             begun = self._cold()
-            walk.hidden, walk.state, walk.trace = begun.hidden, begun.state, begun.trace
+            walk.hidden, walk.state, walk.trace, walk.steps = begun.hidden, begun.state, begun.trace, 0
             self.notes.append(f"{self._who(place)}: the state of the adapted weights was not finite and begins anew")
 
     def _learn(self, place: int, walk: Walk) -> None:
@@ -133,7 +134,7 @@ class Learner:
             record.add(*errors, origin.spoke)
             self.pooled.add(*errors, origin.spoke)
         lesson = self._lesson(place, walk, target, seen)
-        loss, found = gradient(self.network, self.rule, walk.trace, lesson)
+        loss, found = gradient(self.network, self.rule, walk.trace if walk.steps else None, lesson)
         try:
             if not np.isfinite(loss):
                 raise FloatingPointError("loss")
