@@ -19,6 +19,7 @@ from forecast.forecasters.artifact import Loaded, load, save_fitted
 from forecast.forecasters.conformal import Conformal
 from forecast.forecasters.live.cold import Cold
 from forecast.forecasters.live.forecaster import Live
+from forecast.forecasters.live.learning.packing import described, numbers, restored
 from forecast.forecasters.live.lock import locked
 from forecast.forecasters.recurrent import Recurrent
 from forecast.forecasters.writing import replace_file
@@ -86,6 +87,7 @@ def _settings(live: Live) -> dict[str, Any]:
         "calendar": asdict(live.calendar),
         "series": live.names,
         "cold": {str(place): len(cold.times) for place, cold in live.cold.items()},
+        "learning": None if live.learner is None else described(live.learner),
     }
 
 
@@ -106,7 +108,8 @@ def _arrays(live: Live) -> dict[str, np.ndarray]:
     cold = [row for one in live.cold.values() for row in one.values]
     arrays["cold.values"] = np.array(cold, np.float64).reshape(-1, channels)
     arrays["cold.times"] = np.array([time for one in live.cold.values() for time in one.times], np.int64)
-    return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    return plain if live.learner is None else plain | numbers(live.learner)
 
 
 def fingerprint(model: Recurrent) -> str:
@@ -150,7 +153,16 @@ def load_live(directory: str | Path, cell: CellFactory | None = None) -> Live:
         settings, arrays = _opened(content)
         _require_fit(settings, model)
         live = _filled(model, saved, settings, arrays)
-    except (OSError, KeyError, TypeError, ValueError, AttributeError, OverflowError, SafetensorError) as error:
+    except (
+        OSError,
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        OverflowError,
+        RuntimeError,
+        SafetensorError,
+    ) as error:
         detail = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise DataError(str(directory / STATE), [f"the live state is damaged: {detail}; {REMEDY}"]) from error
     live.around = around
@@ -194,6 +206,8 @@ def _filled(model: Recurrent, saved: Loaded, settings: dict[str, Any], arrays: d
         here = slice(first, first + rows)
         live.cold[place] = Cold(arrays["cold.times"][here].tolist(), arrays["cold.values"][here].tolist())
         first += rows
+    if settings.get("learning"):
+        live.learner = restored(live, settings["learning"], arrays)
     return live
 
 

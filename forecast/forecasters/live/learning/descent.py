@@ -53,7 +53,9 @@ def gradient(
         loss = network.head.loss(parameters, lesson.target, lesson.seen, lesson.last)
         found = torch.autograd.grad(loss, [hidden, *outside.values()], allow_unused=True, materialize_grads=True)
     inside = {} if trace is None else rule.gradients(network.cell, trace, found[0][0])
-    return float(loss.detach()), dict(zip(outside, found[1:], strict=True)) | {CELL + name: g for name, g in inside.items()}
+    return float(loss.detach()), dict(zip(outside, found[1:], strict=True)) | {
+        CELL + name: g for name, g in inside.items()
+    }
 
 
 class Descent:

@@ -63,6 +63,11 @@ class Learner:
                 self.walks[place] = self._from(track)
                 self._say(place)
 
+    def weigh(self) -> None:
+        """Take note that the weights have changed."""
+        self.version += 1
+        self.voice = Answer(self.network)
+
     def record(self, place: int) -> Record:
         """How a series does."""
         return self.records.setdefault(place, Record(self.settings.guard))
@@ -140,8 +145,7 @@ class Learner:
                 raise FloatingPointError("loss")
             if self.descent.step(found):
                 record.updates += 1
-                self.version += 1
-                self.voice = Answer(self.network)
+                self.weigh()
         except FloatingPointError as error:
             record.skipped += 1
             when = day(np.datetime64(origin.time, "us"))
