@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -76,15 +77,17 @@ class Descent:
             self.optimizer = torch.optim.SGD(weights, settings.learning_rate)
 
     @torch.no_grad()
-    def step(self, gradients: dict[str, Tensor]) -> bool:
+    def step(self, loss: float, gradients: dict[str, Tensor]) -> bool:
         """Move the weights that have a gradient, cut down to the norm; False where it is 0, which moves nothing.
 
         Raises:
-            FloatingPointError: the gradient is not finite; no weight was moved.
+            FloatingPointError: loss or gradient are not finite; no weight was moved.
         """
+        if not math.isfinite(loss):
+            raise FloatingPointError("loss is not finite")
         norm = float(torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in gradients.values()])))
-        if not norm < float("inf"):
-            raise FloatingPointError("gradient")
+        if not math.isfinite(norm):
+            raise FloatingPointError("gradient is not finite")
         if not norm:
             return False
         share = min(1.0, self.clip / norm)

@@ -53,7 +53,7 @@ class Learner:
 
     def begin(self) -> None:
         """Weights as they were fitted, and walks that set out from where every series stands."""
-        self.network = copy.deepcopy(self.live.model.network).requires_grad_(True)
+        self.network = copy.deepcopy(self.live.carried.network).requires_grad_(True)
         self.network.columns.requires_grad_(False)
         self.descent, self.version = Descent(self.network, self.settings), 0
         self.voice = Answer(self.network)
@@ -128,30 +128,23 @@ class Learner:
     def _learn(self, place: int, walk: Walk) -> None:
         """Score the forecast that the newest row completes, and move the weights by its loss."""
         origin, ahead = walk.rows[0], list(walk.rows)[1:]
-        target = np.array([row.last for row in ahead])
-        seen = np.array([row.seen for row in ahead])
+        target, seen = np.array([row.last for row in ahead]), np.array([row.seen for row in ahead])
         if origin.frozen is None or origin.adapted is None:
             seen[:] = False  # too young a series to forecast is too young to learn from
-        record = self.record(place)
-        if seen.any():
+        elif seen.any():
             last, head = np.array(origin.last), self.network.head
-            errors = [error_of(head, said, last, target, seen) for said in (origin.frozen, origin.adapted)]
-            record.add(*errors, origin.spoke)
-            self.pooled.add(*errors, origin.spoke)
+            frozen, adapted = (error_of(head, said, last, target, seen) for said in (origin.frozen, origin.adapted))
+            for record in (self.record(place), self.pooled):
+                record.add(frozen, adapted, origin.spoke)
         lesson = self._lesson(place, walk, target, seen)
-        loss, found = gradient(self.network, self.rule, walk.trace if walk.steps else None, lesson)
         try:
-            if not np.isfinite(loss):
-                raise FloatingPointError("loss")
-            if self.descent.step(found):
-                record.updates += 1
+            if self.descent.step(*gradient(self.network, self.rule, walk.trace if walk.steps else None, lesson)):
+                self.record(place).updates += 1
                 self.weigh()
         except FloatingPointError as error:
-            record.skipped += 1
+            self.record(place).skipped += 1
             when = day(np.datetime64(origin.time, "us"))
-            self.notes.append(
-                f"{self._who(place)}: nothing was learnt from the forecast of {when}, its {error} is not finite"
-            )
+            self.notes.append(f"{self._who(place)}: nothing is learnt from the forecast of {when}, its {error}")
 
     def _lesson(self, place: int, walk: Walk, target: np.ndarray, seen: np.ndarray) -> Lesson:
         origin, ahead = walk.rows[0], list(walk.rows)[1:]

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 PREFIX = "learning"
 COUNTS = ("scored", "frozen_sum", "adapted_sum", "said_sum", "worse", "updates", "skipped")
-LISTS = ("time", "context", "shift", "spread", "last", "seen", "known", "spoke")
-"""What rows hold, as arrays [row, ...]."""
+"""What records hold behind their errors, in their order."""
+LISTS = ("shift", "spread", "last", "seen", "known")
+"""What rows hold as lists, in their order."""
 
 
 def described(learner: Learner) -> dict[str, Any]:
@@ -68,7 +69,9 @@ def _walk_numbers(walk: Walk) -> dict[str, np.ndarray]:
     tensors = {"hidden": walk.hidden} | {f"state.{place}": part for place, part in enumerate(walk.state)}
     tensors |= {f"trace.{name}": part for name, part in walk.trace.tensors().items()}
     arrays = {name: part.detach().numpy() for name, part in tensors.items()}
-    arrays |= {name: np.array([getattr(row, name) for row in walk.rows]) for name in LISTS}
+    arrays |= {
+        name: np.array([getattr(row, name) for row in walk.rows]) for name in ("time", "context", *LISTS, "spoke")
+    }
     said = [row for row in walk.rows if row.frozen is not None]
     arrays["said"] = np.array([row.frozen is not None for row in walk.rows])
     if said:
@@ -108,8 +111,8 @@ def _under(prefix: str, named: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _record(counts: Mapping[str, Any], learner: Learner) -> Record:
-    errors = {name: deque(counts[name]) for name in ("frozen", "adapted")}
-    return Record(learner.settings.guard, **errors, **{name: counts[name] for name in COUNTS})
+    frozen, adapted = deque(counts["frozen"]), deque(counts["adapted"])
+    return Record(learner.settings.guard, frozen, adapted, *(counts[name] for name in COUNTS))
 
 
 def _walk(learner: Learner, kept: dict[str, torch.Tensor], steps: int, speaks: bool) -> Walk:
@@ -119,13 +122,15 @@ def _walk(learner: Learner, kept: dict[str, torch.Tensor], steps: int, speaks: b
     walk.inputs.extend(x.numpy() for x in kept.get("inputs", torch.zeros(0)))
     if len(walk.inputs) != len(kept["time"]) - 1 or walk.hidden.shape != learner.live.carried.still.shape:
         raise ValueError("its rows and what the cell reads of them do not fit together")
-    first = 0
+    where = np.cumsum(kept["said"].numpy()) - 1
     for place, said in enumerate(kept["said"].tolist()):
-        row = {name: kept[name][place] for name in LISTS}
-        plain = {name: part.numpy() if name == "context" else part.tolist() for name, part in row.items()}
-        walk.rows.append(Row(**plain))
-        if said:
-            both = {name: kept[name][first].numpy() for name in ("frozen", "adapted")}
-            walk.rows[-1] = walk.rows[-1]._replace(**both)
-            first += 1
+        walk.rows.append(_row(kept, place, int(where[place]) if said else None))
     return walk
+
+
+def _row(kept: dict[str, torch.Tensor], place: int, said: int | None) -> Row:
+    """A row of a walk; `said` is its place among those at which somebody forecast."""
+    lists = (kept[name][place].tolist() for name in LISTS)
+    frozen, adapted = (None if said is None else kept[name][said].numpy() for name in ("frozen", "adapted"))
+    time, spoke = int(kept["time"][place]), bool(kept["spoke"][place])
+    return Row(time, kept["context"][place].numpy(), *lists, frozen, adapted, spoke)

@@ -27,7 +27,9 @@ def frame_of(learner: Learner | None) -> pd.DataFrame:
     forecasts in use have erred in all over what the fitted weights would have, less 1.
     """
     rows = []
-    for place in sorted(learner.walks) if learner is not None else []:
+    if learner is None:
+        return pd.DataFrame(rows, columns=list(COLUMNS))
+    for place in sorted(learner.walks):
         record, walk = learner.record(place), learner.walks[place]
         use = "adapted" if walk.speaks else "frozen"
         cost = record.said_sum / record.frozen_sum - 1 if record.frozen_sum else 0.0

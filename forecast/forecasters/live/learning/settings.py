@@ -64,6 +64,12 @@ class Learning:
 
 def require_learnable(live: Live) -> None:
     """Raise SettingsError for a live forecaster that cannot learn."""
+    if live.schema.future:
+        raise SettingsError(
+            f"the known-ahead columns {list(live.schema.future)}: every forecast is made, by both weights, when its row "
+            "arrives, and rows bring no values of the rows ahead; learning online needs columns that are past-only, or "
+            "computed from dates (cycles of the calendar, holidays)"
+        )
     if isinstance(live.model.architecture.decoder, Recursive):
         raise SettingsError(
             "a Recursive decoder draws what it reads ahead, so its forecasts are paths and no function of the state "
