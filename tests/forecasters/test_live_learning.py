@@ -236,16 +236,15 @@ def test_a_planted_worsening_is_fallen_back_from_and_after_long_enough_begun_ane
     for place in (0, 1):
         live.learner.record(place).frozen_sum = live.learner.record(place).said_sum = 100.0  # room to lose
     with torch.no_grad():
-        live.model.network.decoder.bias.add_(1.0)
+        live.model.network.decoder.bias.add_(5.0)
     live.carried.say = Answer(live.model.network)
     heard = {place: [] for place in ("s0", "s1")}
     notes: list[str] = []
     for row in rows_of(panel, 30, 45):
         notes += live.update(row)
         heard[row["series"]].append(live.learning.set_index("series").loc[row["series"], "in_use"])
-    assert (
-        heard["s0"] == heard["s1"] == ["frozen"] * 8 + ["adapted"] * 7
-    )  # six were scored by then, the first of them at the fourth row
+    # Six were scored by then, the first of them at the fourth row.
+    assert heard["s0"] == heard["s1"] == ["frozen"] * 8 + ["adapted"] * 7
     plant(live, torch.full_like(live.learner.network.decoder.bias, 50.0))
     for row in rows_of(panel, 45, 51):
         notes += live.update(row)

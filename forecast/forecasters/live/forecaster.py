@@ -227,7 +227,7 @@ class Live:
         rule: str | LearningRule = "rtrl",
         learning_rate: float = 1e-3,
         guard: Guard = Guard(),  # noqa: B008 - a frozen value
-        optimizer: Optimizer = "adam",
+        optimizer: Optimizer = "sgd",
         clip: float = 1.0,
     ) -> Self:
         """Let weights of its own learn from every row that arrives from now on, beside those that were fitted.
@@ -242,7 +242,7 @@ class Live:
             rule: how the cell gets its gradients: a name out of `forecast.nets.rules.RULES`, or a rule with settings.
             learning_rate: of the optimizer.
             guard: when the adapted weights are trusted.
-            optimizer: "adam" or "sgd".
+            optimizer: "sgd" or "adam".
             clip: the norm that a gradient is cut down to.
 
         Returns:

@@ -130,7 +130,7 @@ def _walk(learner: Learner, kept: dict[str, torch.Tensor], steps: int, speaks: b
 
 def _row(kept: dict[str, torch.Tensor], place: int, said: int | None) -> Row:
     """A row of a walk; `said` is its place among those at which somebody forecast."""
-    lists = (kept[name][place].tolist() for name in LISTS)
+    shift, spread, last, seen, known = (kept[name][place].tolist() for name in LISTS)
     frozen, adapted = (None if said is None else kept[name][said].numpy() for name in ("frozen", "adapted"))
     time, spoke = int(kept["time"][place]), bool(kept["spoke"][place])
-    return Row(time, kept["context"][place].numpy(), *lists, frozen, adapted, spoke)
+    return Row(time, kept["context"][place].numpy(), shift, spread, last, seen, known, frozen, adapted, spoke)

@@ -24,7 +24,7 @@ class Learning:
     Args:
         rule: the learning rule of the cell, by name (`forecast.nets.rules.RULES`) or as a value.
         learning_rate: of every step of the optimizer; one step a row.
-        optimizer: "adam" or "sgd".
+        optimizer: "sgd" or "adam".
         clip: the norm that a gradient is cut down to.
         guard: when the adapted weights speak.
 
@@ -38,7 +38,7 @@ class Learning:
 
     rule: str | LearningRule = "rtrl"
     learning_rate: float = 1e-3
-    optimizer: Optimizer = "adam"
+    optimizer: Optimizer = "sgd"
     clip: float = 1.0
     guard: Guard = field(default_factory=Guard)
 
@@ -66,8 +66,8 @@ def require_learnable(live: Live) -> None:
     """Raise SettingsError for a live forecaster that cannot learn."""
     if live.schema.future:
         raise SettingsError(
-            f"the known-ahead columns {list(live.schema.future)}: every forecast is made, by both weights, when its row "
-            "arrives, and rows bring no values of the rows ahead; learning online needs columns that are past-only, or "
+            f"the known-ahead columns {list(live.schema.future)}: both weights forecast as soon as a row arrives, and "
+            " rows bring no values of the rows ahead; learning online needs columns that are past-only, or "
             "computed from dates (cycles of the calendar, holidays)"
         )
     if isinstance(live.model.architecture.decoder, Recursive):
