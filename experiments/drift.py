@@ -3,8 +3,8 @@
     python experiments/drift.py [switch exchange pjm] [--out experiments/drift.csv]
 
 Every task fits a streamed GRU once and goes on live over its test span, a row at a time. The learning rate is chosen by
-"tbptt" on the 500 rows before the test span, by the error of the adapted weights without a guard. Errors are mean absolute
-errors over all steps of the horizon, in the units of the fitted scale, of the forecasts made in the test span whose
+"tbptt" on the 500 rows before the test span, by the error of the adapted weights alone. Errors are mean absolute errors
+over all steps of the horizon, in the units of the fitted scale, of the forecasts made in the test span whose
 targets lie in it; "alone" is what the adapted weights say, "guarded" what the forecaster says. `worst` is the greatest
 excess of the guarded error over the frozen one at any row, all forecasts up to it taken together, once a hundred
 forecasts are scored. Refits read the newest rows, as many as the first fit had. Seconds are CPU seconds of the test.

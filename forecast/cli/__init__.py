@@ -180,6 +180,8 @@ def _verbs_of_models(known: argparse._SubParsersAction) -> None:
     add_outputs(predict, None, "CSV to write (default: print)")
     update = _verb(known, "update", verbs.update, "hand new rows to a saved stateful model and forecast what follows")
     _saved(update, "CSV with rows later than those the model has read; it remembers them", "NEW_ROWS.csv")
+    text = "let weights learn from the rows, from now on: rtrl, snap1, tbptt, uoro or bptt; off ends it"
+    update.add_argument("--learn", metavar="RULE", help=text)
     add_outputs(update, None, "CSV to write (default: print)")
     test = _verb(known, "backtest", verbs.backtest, "judge a saved model on rows later than those it was fitted on")
     _saved(test, "CSV with the columns the model was fitted on")

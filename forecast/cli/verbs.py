@@ -189,7 +189,7 @@ def update(args: argparse.Namespace) -> None:
     """Let a live model absorb new rows, and say what comes next."""
     from forecast.experiment.saved import update_file
 
-    frame, notes = update_file(args.model, args.data, args.out)
+    frame, notes = update_file(args.model, args.data, args.out, args.learn)
     _tell(frame, notes, args)
 
 

@@ -150,13 +150,16 @@ def forecast_file(directory: str | Path, data: str) -> tuple[pd.DataFrame, list[
     return _named(data, lambda: saved.model.predict(panel, origins)).to_frame(), notes
 
 
-def update_file(directory: str | Path, data: str, out: str | None = None) -> tuple[pd.DataFrame, list[str]]:
+def update_file(
+    directory: str | Path, data: str, out: str | None = None, learn: str | None = None
+) -> tuple[pd.DataFrame, list[str]]:
     """Hand the rows of a file to a live forecaster, forecast what follows, and save its state.
 
     Everything or nothing: a mistake anywhere, in writing the forecast too, leaves the state as it was.
 
     Args:
         out: CSV for the forecast.
+        learn: a learning rule, for weights that learn from these rows on; "off" ends it; None leaves it as it is.
 
     Returns:
         A long frame (empty while no series is ready), and sentences that should be read.
@@ -165,6 +168,7 @@ def update_file(directory: str | Path, data: str, out: str | None = None) -> tup
         load_live(directory)  # says what is wrong
     with locked(directory):  # two updates at a time come one after the other
         live = load_live(directory)
+        _set_learning(live, learn)
         panel = new_rows(data, live.schema)
         notes = [*panel.report, *_named(data, lambda: live.update(panel))]
         left = int((panel.lengths - panel.ends()).sum())
@@ -175,6 +179,14 @@ def update_file(directory: str | Path, data: str, out: str | None = None) -> tup
             write_frame(frame, out)
         write_live(live, directory)
     return frame, notes
+
+
+def _set_learning(live: Live, rule: str | None) -> None:
+    """Begin to learn by a rule, unless it is the one that is learnt by already; "off" ends it."""
+    if rule == "off":
+        live.stop_learning()
+    elif rule is not None and (live.learner is None or live.learner.settings.rule != rule):
+        live.learn(rule)
 
 
 def _ahead(data: str, panel: Panel, live: Live) -> pd.DataFrame:

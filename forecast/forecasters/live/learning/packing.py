@@ -40,7 +40,11 @@ def described(learner: Learner) -> dict[str, Any]:
             "call stop_learning() first, or save adapted()"
         )
     settings = {name: getattr(learner.settings, name) for name in ("learning_rate", "optimizer", "clip")}
-    settings |= {"rule": names[0], "law": _plain(learner.rule), "guard": asdict(learner.settings.guard)}
+    settings |= {
+        "rule": names[0],
+        "law": None if isinstance(learner.settings.rule, str) else _plain(learner.rule),
+        "guard": asdict(learner.settings.guard),
+    }
     records = {str(place): _counts(record) for place, record in learner.records.items()}
     walks = {str(place): {"steps": walk.steps, "speaks": walk.speaks} for place, walk in learner.walks.items()}
     return settings | {"records": records, "all": _counts(learner.pooled), "walks": walks, "restarts": learner.restarts}
@@ -89,7 +93,9 @@ def restored(live: Live, settings: Mapping[str, Any], arrays: Mapping[str, np.nd
         KeyError, TypeError, ValueError: settings or arrays are not those of a learner of this forecaster.
         RuntimeError: weights of other shapes.
     """
-    rule = RULES[settings["rule"]](**settings["law"])
+    rule = settings["rule"]
+    if settings["law"] is not None:
+        rule = RULES[rule](**settings["law"])
     asked = {name: settings[name] for name in ("learning_rate", "optimizer", "clip")}
     learner = Learner(live, Learning(rule, guard=Guard(**settings["guard"]), **asked))
     kept = {name: torch.from_numpy(part.copy()) for name, part in _under(PREFIX, arrays).items()}
