@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from forecast.forecasters.linear import Linear
     from forecast.forecasters.live.files import load_live
     from forecast.forecasters.live.forecaster import Live
+    from forecast.forecasters.live.learning.guard import Guard
     from forecast.forecasters.naive import Drift, Mean, Naive, SeasonalNaive
     from forecast.forecasters.pretrain import pretrain
     from forecast.forecasters.recurrent import Recurrent
@@ -94,6 +95,7 @@ _ROOMS = {
     "forecasters.linear": ("Linear",),
     "forecasters.live.forecaster": ("Live",),
     "forecasters.live.files": ("load_live",),
+    "forecasters.live.learning.guard": ("Guard",),
     "forecasters.naive": ("Drift", "Mean", "Naive", "SeasonalNaive"),
     "forecasters.pretrain": ("pretrain",),
     "forecasters.recurrent": ("Recurrent",),

@@ -328,6 +328,23 @@ def test_update_remembers_what_it_was_told(run: Run, tmp_path: Path):
     assert [row["step"] for row in json.loads(as_json)] == [1, 2, 3]
 
 
+def test_an_update_learns_from_then_on_until_it_is_told_to_stop(run: Run, tmp_path: Path):
+    whole = table(125)
+    run("fit", write(tmp_path / "old.csv", whole.head(100)), "--target", "close", *STATEFUL)
+
+    def updated(first: int, *flags: str) -> list[int]:
+        run("update", "model", write(tmp_path / "new.csv", whole.iloc[first : first + 5]), *flags)
+        return load_live("model").learning["updates"].tolist()
+
+    assert updated(100) == []
+    assert updated(105, "--learn", "tbptt") == [3]  # three rows are the horizon
+    assert updated(110) == [8]
+    assert updated(115, "--learn", "tbptt") == [13]
+    assert updated(120, "--learn", "off") == []
+    _, err = run("update", "model", write(tmp_path / "new.csv", whole.tail(1)), "--learn", "rtlr", code=2)
+    assert "did you mean 'rtrl'?" in err
+
+
 def test_an_update_is_absorbed_as_a_whole_or_not_at_all(run: Run, tmp_path: Path):
     whole = table(105)
     run("fit", write(tmp_path / "old.csv", whole.head(100)), "--target", "close", *STATEFUL)

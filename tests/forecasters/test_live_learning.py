@@ -19,7 +19,7 @@ from forecast.forecasters.live.learning.descent import Lesson, gradient
 from forecast.forecasters.live.learning.guard import Guard, Record
 from forecast.forecasters.live.learning.scoring import error_of
 from forecast.forecasters.recurrent import Recurrent
-from forecast.nets.heads import Category, Direction, Gaussian, Point, Quantiles, Student
+from forecast.nets.heads import Category, Direction, Gaussian, Point, Quantiles
 from forecast.nets.memory import Stand
 from forecast.nets.network import Architecture, Network, Sizes
 from forecast.nets.rules import RULES, Full, RealTime, Truncated
@@ -33,18 +33,14 @@ WINDOW = Window(12, 4)
 ONE = Training(epochs=1, device="cpu")
 QUICK = Guard(window=10)
 KINDS: dict[str, tuple[dict, dict]] = {
-    "one target": ({}, {"past": 0}),
     "covariates": ({}, {"targets": 2, "static": 1}),
-    "joint": ({"channels": "joint"}, {"targets": 2}),
+    "joint, gaussian": ({"channels": "joint", "head": Gaussian(), "cell": "mingru"}, {"targets": 2}),
     "lstm": ({"cell": "lstm", "layers": 2}, {"targets": 2}),
-    "rnn, no scale": ({"cell": "rnn", "scaling": "none"}, {}),
-    "no skip": ({"cell": "rnn-relu", "skip": False, "calendar": False}, {"targets": 2}),
+    "no skip, no scale": ({"cell": "rnn-relu", "scaling": "none", "skip": False, "calendar": False}, {"past": 0}),
     "difference": ({"transform": "difference"}, {}),
     "sequence": ({"decoder": fc.Sequence()}, {}),
     "gaps": ({"gaps": True}, {"missing": 0.2}),
     "no cell": ({"cell": "none"}, {}),
-    "gaussian": ({"head": Gaussian()}, {"targets": 2}),
-    "student": ({"head": Student(), "cell": "mingru"}, {}),
     "quantiles": ({"head": Quantiles()}, {}),
     "direction": ({"head": Direction()}, {}),
 }
@@ -102,7 +98,7 @@ def test_weights_move_for_every_kind_of_network_and_a_learning_rate_of_0_says_wh
     still, moved = (begun(model, panel, 60, rule="snap1", learning_rate=rate) for rate in (0.0, 1e-2))
     plain = model.live(panel.until(np.full(2, 60)))
     for live in (still, moved, plain):
-        live.update(rows_of(panel, 60, 85))
+        live.update(rows_of(panel, 60, 72))
     assert still.learner.network is not model.network
     for walk in still.learner.walks.values():
         for row in walk.rows:
@@ -111,7 +107,7 @@ def test_weights_move_for_every_kind_of_network_and_a_learning_rate_of_0_says_wh
     changed = {name for name, part in weights(moved).items() if not np.array_equal(part, before[name])}
     assert any(name.startswith("decoder") for name in changed) or settings.get("cell") == "none"
     assert any(name.startswith("cell") for name in changed) or settings.get("cell") == "none"
-    assert (moved.learning["updates"] == 22).all()  # from the origin at which it began to the one 4 rows ago
+    assert (moved.learning["updates"] == 9).all()  # from the origin at which it began to the one 4 rows ago
     assert np.isfinite(moved.forecast().values).all()
     for walk in still.learner.walks.values():
         walk.speaks = True
@@ -337,14 +333,13 @@ def test_adapted_weights_are_a_fitted_model(panel: Panel, model: Recurrent, tmp_
         live.stop_learning().adapted()
 
 
-@pytest.mark.parametrize("rule", ["rtrl", "snap1", "tbptt"])
-def test_a_switch_of_the_process_is_learnt(rule: str):
-    panel = regime_switch((0.9, -0.9), every=600, rows=1000, seed=3)
+def test_a_switch_of_the_process_is_learnt():
+    panel = regime_switch((0.9, -0.9), every=500, rows=750, seed=3)
     panel = Panel.from_arrays(panel.values[:, 0], panel.times)
-    model = Recurrent(Window(4, 1), hidden_size=8, feed=Streamed(), training=Training(epochs=4), calendar=False)
-    known = panel.until(np.array([600]))
-    live = model.fit(known).live(known).learn(rule, 0.05, Guard(window=30), optimizer="sgd")
-    live.update([{"time": panel.times[row], "y0": panel.values[row, 0]} for row in range(600, 1000)])
+    model = Recurrent(Window(4, 1), hidden_size=6, feed=Streamed(), training=Training(epochs=3), calendar=False)
+    known = panel.until(np.array([500]))
+    live = model.fit(known).live(known).learn("snap1", 0.05, Guard(window=30))
+    live.update([{"time": panel.times[row], "y0": panel.values[row, 0]} for row in range(500, 750)])
     frame = live.learning.iloc[0]
     assert frame["in_use"] == "adapted"
     assert frame["adapted"] < 0.7 * frame["frozen"]
