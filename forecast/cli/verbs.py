@@ -168,7 +168,7 @@ def fit(args: argparse.Namespace) -> None:
     else:
         shape = (args.intervals, network_of(args), args.start)
         model, panel = fit_and_save(data, schema, args.model, window, training, directory, *shape)
-    verb = "update" if (directory / "live.safetensors").exists() else "predict"
+    verb = "update" if (directory / "state.safetensors").exists() else "predict"
     summary = {"model": args.model, "out": str(directory), "parameters": model.parameters, "rows": len(panel.times)}
     text = f"{args.model} fitted on {in_words(data, panel)}\nsaved to {directory}; now: forecast {verb}"
     print(to_json(summary) if args.json else f"{text} {directory} NEW_ROWS.csv")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Self, TypeGuard, TypeVar
 
 import numpy as np
 import pandas as pd
 
-from forecast.data.embedded import read_dataset
+from forecast.data.embedded import cards, read_dataset
 from forecast.data.forecast import Forecast, Forecaster
 from forecast.data.panel import Origins, Panel
 from forecast.data.schema import Schema
@@ -25,14 +26,16 @@ from forecast.experiment.files import write_frame
 from forecast.experiment.making import networks
 from forecast.experiment.reach import complete, ends, too_short
 from forecast.experiment.settings import Split, read_experiment
-from forecast.forecasters.artifact import Saved, load, require_savable, save
+from forecast.forecasters.artifact import load
 from forecast.forecasters.conformal import Conformal
-from forecast.forecasters.live.files import STATE, load_live, write_live
+from forecast.forecasters.live.files import load_live, write_live
 from forecast.forecasters.live.forecaster import Live
-from forecast.forecasters.live.lock import locked
 from forecast.forecasters.live.rows import known_after, new_rows
+from forecast.forecasters.lock import locked
+from forecast.forecasters.manifest import STATE
 from forecast.forecasters.naive import Naive
 from forecast.forecasters.recurrent import Recurrent
+from forecast.forecasters.stored import Saved, require_savable
 from forecast.forecasters.warm import start_of
 from forecast.training.fit import Training
 from forecast.windows.feeds import Streamed
@@ -74,7 +77,7 @@ def fit_and_save(
         settings = Seasonal(season)
     shape = complete(panel, season, training.validation, context, horizon)
     model = require_savable(_sure(settings.make(shape, training), intervals))
-    return _fitted(model, panel, directory, before), panel
+    return _fitted(model, panel, directory, _source(data), before), panel
 
 
 def _sure(model: Forecaster, intervals: float | None) -> Forecaster:
@@ -97,10 +100,18 @@ def fit_contestant(settings: str, name: str, directory: Path, start: str | None 
     model = require_savable(experiment.make(name))
     panel = read_dataset(experiment.data, with_card(experiment.data, experiment.schema))
     before = None if start is None else network_in(start)
-    return _fitted(model, panel, directory, before), panel, experiment.data
+    return _fitted(model, panel, directory, _source(experiment.data), before), panel, experiment.data
 
 
-def _fitted(model: Saved, panel: Panel, directory: Path, before: Recurrent | None) -> Saved:
+def _source(data: str) -> str:
+    """Where the data came from, and under which licence, as far as its card says."""
+    card = cards().get(data)
+    if card is None:
+        return f"Data: {Path(data).name}."
+    return f"Data: {card.name} ({card.title}), from {card.source}. Licence of the data: {card.licence}."
+
+
+def _fitted(model: Saved, panel: Panel, directory: Path, note: str, before: Recurrent | None) -> Saved:
     within = networks("", model).values()
     if before is not None and not within:
         raise SettingsError(f"{type(model).__name__} has no network that could begin with the weights of another one")
@@ -108,11 +119,12 @@ def _fitted(model: Saved, panel: Panel, directory: Path, before: Recurrent | Non
         network.progress = True
         network.start = None if before is None else start_of(before)
     model.fit(panel)
+    assert model.fitted_on is not None  # fit has just kept it
+    model.fitted_on = replace(model.fitted_on, note=note)
     if _goes_on(model):
         model.live(panel).save(directory)
     else:
-        save(model, directory, panel)
-        (directory / STATE).unlink(missing_ok=True)  # of a stateful model that was here before
+        model.save(directory)
     return model
 
 

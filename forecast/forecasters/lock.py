@@ -11,7 +11,7 @@ from pathlib import Path
 
 from forecast.errors import SettingsError
 
-LOCK = "live.lock"
+LOCK = ".lock"
 PATIENCE, PAUSE = 60.0, 0.02
 
 
