@@ -85,16 +85,19 @@ def _sure(model: Forecaster, intervals: float | None) -> Forecaster:
     return model if intervals is None else Conformal(model, covering(intervals))
 
 
-def fit_contestant(settings: str, name: str, directory: Path, start: str | None = None) -> tuple[Saved, Panel, str]:
+def fit_contestant(
+    settings: str, name: str, directory: Path, start: str | None = None, allow_imports: bool = False
+) -> tuple[Saved, Panel, str]:
     """Fit one contestant of a settings file, such as a sweep leaves, on all rows of its data, and save it.
 
     Args:
         start: folder of a saved network whose weights the fit begins with.
+        allow_imports: let the file name cells by import path.
 
     Returns:
         The model, the panel, and the name of the data.
     """
-    experiment = read_experiment(settings)
+    experiment = read_experiment(settings, (), allow_imports)
     if name not in experiment.forecasters:
         raise SettingsError(f"{settings}: no contestant {name!r}{did_you_mean(name, tuple(experiment.forecasters))}")
     model = require_savable(experiment.make(name))

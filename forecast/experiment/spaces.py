@@ -172,7 +172,8 @@ def _plain(base: Single) -> dict[str, Any]:
 def _draw(trial: optuna.trial.BaseTrial, name: str, choice: Choice) -> Value:
     if isinstance(choice, tuple):
         value = trial.suggest_categorical(name, choice)
-        assert value is not None  # a choice has no empty values
+        if value is None or value not in choice:  # a study may come from elsewhere, and Optuna would only warn
+            raise SettingsError(f"space.{name}: the study holds {value!r}, which is none of the choices {choice}")
         return value
     if not isinstance(choice, Range):
         return choice

@@ -160,6 +160,8 @@ def _filled(model: Recurrent, saved: Loaded, settings: dict[str, Any], arrays: d
     counts = {int(place): int(rows) for place, rows in settings["cold"].items()}
     if not set(counts) <= set(range(len(names))) or min(counts.values(), default=0) < 0:
         raise ValueError("series that wait for rows are not among its series, or wait with fewer than none")
+    if {len(arrays[name]) for name in ("cold.values", "cold.times")} != {sum(counts.values())}:
+        raise ValueError(f"{sum(counts.values())} rows that wait are claimed, and are not there")
     for name in ("cold.values", "cold.times"):
         expected[name] = np.resize(expected[name], (sum(counts.values()), *expected[name].shape[1:]))
     expected["static"] = np.zeros((len(names), saved.schema.layout.static))
