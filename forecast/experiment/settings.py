@@ -178,10 +178,8 @@ def from_tables(table: Table, source: str) -> Experiment:
 def _require_no_imports(table: Table, source: str) -> None:
     """Raise SettingsError where a cell is named by an import path, in a contestant or in a space."""
     forecasters = table.get("forecasters")
-    tables = (
-        {f"forecasters.{name}": each for name, each in forecasters.items()} if isinstance(forecasters, dict) else {}
-    )
-    tables["space"] = table.get("space")
+    named = forecasters if isinstance(forecasters, dict) else {}
+    tables = {f"forecasters.{name}": each for name, each in named.items()} | {"space": table.get("space")}
     for where, each in tables.items():
         cells = each.get("cell") if isinstance(each, dict) else None
         for cell in cells if isinstance(cells, list) else [cells]:

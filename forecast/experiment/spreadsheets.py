@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable
 
 import pandas as pd
+from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
 
 SIGNS = "=+\\-@\t\r\n＝＋－＠"
 GUARDED = re.compile(f"'*[{SIGNS}]")
@@ -42,8 +43,8 @@ def _changed(frame: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
     def cell(value: object) -> object:
         return change(value) if isinstance(value, str) else value
 
-    changed = frame.copy(deep=False)
-    for place, kind in enumerate(frame.dtypes):
-        if not pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_datetime64_any_dtype(kind):
-            changed.isetitem(place, frame.iloc[:, place].map(cell))
-    return changed.set_axis([cell(name) for name in frame.columns], axis=1)
+    texts = [not is_numeric_dtype(kind) and not is_datetime64_any_dtype(kind) for kind in frame.dtypes]
+    columns = [frame.iloc[:, place].map(cell) if text else frame.iloc[:, place] for place, text in enumerate(texts)]
+    if not columns:
+        return frame
+    return pd.concat(columns, axis=1).set_axis([cell(name) for name in frame.columns], axis=1)
