@@ -98,7 +98,7 @@ def read_toml(path: str | Path) -> Table:
         SettingsError: missing, unreadable, more than 128 KiB, or not TOML (says the line).
     """
     try:
-        text = read_plain(Path(path), MOST_TOML).decode("utf-8")
+        text = read_plain(Path(path), MOST_TOML, links=True).decode("utf-8")
         if DOTTED.search(text):
             raise SettingsError(f"{path}: a key of more than 20 parts; settings have a few")
         return {key: _plain(value) for key, value in tomllib.loads(text).items()}

@@ -13,6 +13,8 @@ from forecast.data.panel import Panel
 from forecast.data.rows import day
 from forecast.data.schema import Schema
 
+FIRST, LAST = np.datetime64("0001-01-01", "us"), np.datetime64("9999-12-31T23:59:59", "us")
+
 
 @dataclass(frozen=True)
 class Provenance:
@@ -61,8 +63,8 @@ class Provenance:
         if not all(type(number) is int for number in numbers) or not all(isinstance(text, str) for text in texts):
             raise ValueError("series and rows are whole numbers, data and note are texts")
         times = (np.datetime64(table["since"], "us"), np.datetime64(table["until"], "us"))
-        if np.isnat(times).any():
-            raise ValueError("since and until are times")
+        if not all(FIRST <= time <= LAST for time in times):
+            raise ValueError("since and until are times of the years 1 to 9999")
         return cls(Schema(**table["schema"]), *times, *numbers, *texts)
 
     def to_table(self) -> dict[str, Any]:

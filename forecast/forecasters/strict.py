@@ -13,7 +13,7 @@ from typing import Any
 
 MOST_JSON = 8 << 20
 MOST_HEADER = 16 << 20
-MOST_DEPTH, MOST_PARTS = 40, 100_000
+MOST_DEPTH, MOST_PARTS, MOST_VALUES = 40, 30_000, 200_000
 TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 BRACKET = re.compile(rb"[\[\]{}]")
 WIDTHS = {"BOOL": 1, "U8": 1, "I8": 1, "I16": 2, "F16": 2, "BF16": 2, "I32": 4, "F32": 4, "I64": 8, "F64": 8}
@@ -23,8 +23,8 @@ def strict_json(content: bytes, most: int = MOST_JSON) -> Any:
     """What a JSON text holds.
 
     Raises:
-        ValueError: not JSON in UTF-8, larger than `most` bytes, nested deeper than 40, more than 100,000 lists and
-            tables, a key twice in one table, numbers that are not finite.
+        ValueError: not JSON in UTF-8, larger than `most` bytes, nested deeper than 40, more than 30,000 lists and
+            tables or 200,000 values, a key twice in one table, numbers that are not finite.
 
     Example:
         >>> strict_json(b'{"context": 24}')
@@ -41,9 +41,13 @@ def strict_json(content: bytes, most: int = MOST_JSON) -> Any:
 
 
 def _require_shallow(content: bytes) -> None:
-    """Count brackets before anything is built of them."""
-    depth = parts = 0
-    for found in BRACKET.finditer(TEXT.sub(b"", content)):
+    """Count commas and brackets before anything is built of them."""
+    depth, parts, bare = 0, 0, b""
+    if content.count(b'"') <= 4 * MOST_VALUES:  # a key and a text each have two
+        bare = TEXT.sub(b"", content)
+    if not bare or bare.count(b",") > MOST_VALUES:
+        raise ValueError(f"no value, or more than {MOST_VALUES:,} of them")
+    for found in BRACKET.finditer(bare):
         opens = found.group() in b"[{"
         depth += 1 if opens else -1
         parts += opens

@@ -19,8 +19,9 @@ from forecast.errors import SettingsError
 from forecast.forecasters.manifest import MANIFEST, MOST, MOST_MANIFEST, Manifest, Member, digest, versions
 
 DRAFT = re.compile(r"\.(?P<name>{})\.[0-9a-f]{{16}}".format("|".join(map(re.escape, (MANIFEST, *MOST)))))
-NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-PLAIN = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+PLAIN = os.O_RDONLY | NO_LINK | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 PIECE = 1 << 20
 
 
@@ -55,14 +56,19 @@ def draft(name: str, sha256: str) -> str:
     return f".{name}.{sha256[:16]}"
 
 
-def read_plain(path: Path, most: int) -> bytes:
-    """The bytes of a plain file: not of what a link, a pipe or a device leads to.
+def read_plain(path: Path, most: int, links: bool = False) -> bytes:
+    """The bytes of a plain file: not of a pipe or a device, which are not even opened.
+
+    Args:
+        links: follow a link to a plain file.
 
     Raises:
         OSError: it cannot be opened or read.
         ValueError: no plain file, or one of more than `most` bytes.
     """
-    handle = os.open(path, PLAIN)
+    if not stat.S_ISREG(os.stat(path, follow_symlinks=links).st_mode):
+        raise ValueError("it is not a plain file")
+    handle = os.open(path, PLAIN & ~NO_LINK if links else PLAIN)
     try:
         about = os.fstat(handle)
         if not stat.S_ISREG(about.st_mode):
