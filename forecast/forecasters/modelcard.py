@@ -8,7 +8,7 @@ from typing import Any
 from forecast.forecasters.provenance import Provenance
 
 SHOWN = 20
-DATA_OWN = ("sizes", "series", "categories", "fitted_on", "fitted_levels", "parts", "window", "kind")
+TOLD = ("sizes", "series", "categories", "fitted_on", "fitted_levels", "parts", "window")
 """Entries of a configuration that are told in words, or that nobody reads."""
 
 
@@ -69,7 +69,8 @@ def _title(config: Mapping[str, Any]) -> str:
         cell = config["architecture"]["cell"] or "a cell of its author's own"
         return f"Recurrent network: {cell}, {config['architecture']['hidden_size']} numbers of state"
     parts = [_title(part) for part in config.get("parts", {}).values()]
-    return f"{kind.replace('-', ' ').capitalize()}{f' of {len(parts)}: ' if parts else ''}{'; '.join(parts)}"
+    many = f" of {len(parts)}" if len(parts) > 1 else ""
+    return f"{kind.replace('-', ' ').capitalize()}{many}{': ' if parts else ''}{'; '.join(parts)}"
 
 
 def _use(live: bool) -> list[str]:
@@ -89,7 +90,7 @@ def _use(live: bool) -> list[str]:
 def _settings(config: Mapping[str, Any], indent: str) -> list[str]:
     lines = []
     for name, value in config.items():
-        if name in DATA_OWN or value is None:
+        if name in TOLD or value in (None, [], ()) or (name == "kind" and "window" in config):
             continue
         if isinstance(value, Mapping):
             lines += [f"{indent}- {name}:", *_settings(value, indent + "  ")]
