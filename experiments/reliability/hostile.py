@@ -137,7 +137,7 @@ def traced(process: subprocess.Popen, log: Path) -> subprocess.Popen | None:
     line = tracer.stderr.readline()
     if "attached" in line:
         return tracer
-    tracer.wait()
+    tracer.communicate()
     return None
 
 
@@ -160,7 +160,7 @@ def main(arguments: list[str] | None = None) -> int:
         tracer = traced(process, log)
         answer, _ = process.communicate("go\n")
         if tracer:
-            tracer.wait()
+            tracer.communicate()
         calls = [line for line in log.read_text().splitlines() if "(" in line] if tracer else []
     results = json.loads(answer)
     slow = [name for name, found in results.items() if found["seconds"] >= SECONDS]

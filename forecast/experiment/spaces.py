@@ -180,7 +180,7 @@ def _draw(trial: optuna.trial.BaseTrial, name: str, choice: Choice) -> Value:
 
 
 def _among(trial: optuna.trial.BaseTrial, name: str, choice: tuple[Value, ...]) -> Value:
-    """One of the choices; a study may come from elsewhere and hold others, at which some versions of Optuna only warn."""
+    """One of the choices; a study may come from elsewhere and hold others, at which older versions of Optuna warn."""
     try:
         value = trial.suggest_categorical(name, choice)
     except ValueError as error:
