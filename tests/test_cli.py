@@ -20,7 +20,7 @@ import pytest
 from forecast.cli import main
 from forecast.experiment.saved import update_file
 from forecast.forecasters.live.files import load_live
-from forecast.forecasters.live.lock import locked
+from forecast.forecasters.lock import locked
 
 BOARD = [
     "model",
@@ -348,7 +348,7 @@ def test_an_update_learns_from_then_on_until_it_is_told_to_stop(run: Run, tmp_pa
 def test_an_update_is_absorbed_as_a_whole_or_not_at_all(run: Run, tmp_path: Path):
     whole = table(105)
     run("fit", write(tmp_path / "old.csv", whole.head(100)), "--target", "close", *STATEFUL)
-    before = Path("model/live.safetensors").read_bytes()
+    before = Path("model/state.safetensors").read_bytes()
     for rows, what in (
         (whole.tail(10), "5 rows (2023-05-15 to 2023-05-19) are not later than the last one, of 2023-05-19; send"),
         (whole.iloc[99:100], "the row of 2023-05-19 is there already, the last row is of 2023-05-19"),
@@ -357,11 +357,11 @@ def test_an_update_is_absorbed_as_a_whole_or_not_at_all(run: Run, tmp_path: Path
     ):
         _, err = run("update", "model", write(tmp_path / "new.csv", rows), code=2)
         assert what in err
-        assert Path("model/live.safetensors").read_bytes() == before
+        assert Path("model/state.safetensors").read_bytes() == before
     good = write(tmp_path / "good.csv", whole.tail(5))
     _, err = run("update", "model", good, "--out", "no/folder/x.csv", code=2)
     assert "--out no/folder/x.csv: cannot be written" in err
-    assert Path("model/live.safetensors").read_bytes() == before
+    assert Path("model/state.safetensors").read_bytes() == before
     assert len(run("update", "model", good)[0].splitlines()) == 4
 
 
@@ -402,13 +402,13 @@ def test_two_updates_at_a_time_come_one_after_the_other(run: Run, tmp_path: Path
     whole = table(102)
     run("fit", write(tmp_path / "old.csv", whole.head(100)), "--target", "close", *STATEFUL)
     first, second = (write(tmp_path / f"{row}.csv", whole.iloc[row : row + 1]) for row in (100, 101))
-    before = Path("model/live.safetensors").read_bytes()
+    before = Path("model/state.safetensors").read_bytes()
     other = threading.Thread(target=update_file, args=("model", first))
     with locked("model"):
         other.start()
         other.join(0.5)
         assert other.is_alive()
-        assert Path("model/live.safetensors").read_bytes() == before
+        assert Path("model/state.safetensors").read_bytes() == before
     other.join()
     run("update", "model", second)
     assert load_live("model").carried.tracks[0].rows == 102
@@ -436,7 +436,7 @@ def test_a_model_without_state_cannot_be_updated(run: Run, tmp_path: Path):
     for model in ("gru", "linear"):
         run("fit", data, "--target", "close", "--model", model, *STATEFUL[2:])
         _, err = run("update", "model", data, code=2)
-        assert "model: there is no live state (live.safetensors) beside this model" in err
+        assert "model: there is no live state (state.safetensors) beside this model" in err
         assert "--model gru-stateful" in err
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -24,7 +23,6 @@ HEAVY = (
     "pandas",
     "numpy",
 )
-FORBIDDEN = ("pickle", "joblib.load", "weights_only=False", "torch.jit.load", "yaml.load", "marshal", "eval(", "exec(")
 
 
 def modules_after(statement: str) -> set[str]:
@@ -77,9 +75,3 @@ def test_the_type_checker_sees_the_same_names_as_python():
 def test_files_stay_small():
     lengths = {str(path): len(path.read_text("utf-8").splitlines()) for path in PACKAGE.rglob("*.py")}
     assert {name: lines for name, lines in lengths.items() if lines > 300} == {}
-
-
-@pytest.mark.parametrize("word", FORBIDDEN)
-def test_nothing_read_from_a_file_can_run_code(word: str):
-    pattern = re.compile(rf"(?<![\w.]){re.escape(word)}")
-    assert [str(path) for path in PACKAGE.rglob("*.py") if pattern.search(path.read_text("utf-8"))] == []

@@ -15,6 +15,7 @@ from forecast.cli import verbs
 from forecast.cli.flags import (
     WholeWords,
     add_data,
+    add_imports,
     add_network,
     add_outputs,
     add_search,
@@ -123,6 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     run = _verb(known, "run", verbs.run, "run a settings file, such as the settings.toml a comparison leaves")
     run.add_argument("settings", metavar="SETTINGS.toml")
     run.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change one setting; repeatable")
+    add_imports(run)
     add_outputs(run, "forecast-run", "folder for tables, settings and plots (default: forecast-run)")
     _leakcheck(known)
     _sweep(known)
@@ -157,6 +159,7 @@ def _sweep(known: argparse._SubParsersAction) -> None:
     sweep.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="change a settings file's value"
     )
+    add_imports(sweep)
     add_training(sweep)
     add_outputs(sweep, "forecast-sweep", "folder for the study, tables and plots (default: forecast-sweep)")
 
@@ -173,6 +176,7 @@ def _verbs_of_models(known: argparse._SubParsersAction) -> None:
     text = "begin with the weights of a saved network with the same settings, columns and window (its own by default)"
     fit.add_argument("--start", metavar="MODEL", help=text)
     add_network(fit)
+    add_imports(fit)
     add_training(fit)
     add_outputs(fit, "model", "folder of the saved model (default: model)")
     predict = _verb(known, "predict", verbs.predict, "forecast after the last row of a file with a saved model")

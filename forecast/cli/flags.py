@@ -114,6 +114,12 @@ def add_network(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--network", action="append", default=[], metavar="NAME=VALUE", help=text)
 
 
+def add_imports(parser: argparse.ArgumentParser) -> None:
+    """Whether a settings file may name code."""
+    text = "let the settings file name cells by import path (mylab.cells:MyCell): it can then run any code"
+    parser.add_argument("--allow-imports", action="store_true", help=text)
+
+
 def network_of(args: argparse.Namespace) -> dict[str, object]:
     """The settings of `--network`."""
     from forecast.experiment.tables import override

@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> None:
     from forecast.experiment.files import writable
     from forecast.experiment.settings import read_experiment
 
-    experiment = read_experiment(args.settings, args.set)
+    experiment = read_experiment(args.settings, args.set, args.allow_imports)
     directory = writable(args.out)
     _judge(*opened(experiment), directory, args.json)
 
@@ -122,7 +122,7 @@ def _sought(args: argparse.Namespace) -> tuple[Experiment, Panel]:
     asked = search_of(args)
     if args.data.endswith(SETTINGS):
         require_alone(args)
-        experiment, panel = opened(read_experiment(args.data, args.set))
+        experiment, panel = opened(read_experiment(args.data, args.set, args.allow_imports))
         known = (experiment.sweep or SweepPlan()).to_tables()
         return replace(experiment, sweep=read_sweep(known["sweep"] | asked, known["space"])), panel
     schema, split, training = schema_of(args), split_of(args), training_of(args)
@@ -164,11 +164,11 @@ def fit(args: argparse.Namespace) -> None:
     directory, data = writable(args.out), args.data
     if data.endswith(SETTINGS):
         require_alone(args)
-        model, panel, data = fit_contestant(data, args.model, directory, args.start)
+        model, panel, data = fit_contestant(data, args.model, directory, args.start, args.allow_imports)
     else:
         shape = (args.intervals, network_of(args), args.start)
         model, panel = fit_and_save(data, schema, args.model, window, training, directory, *shape)
-    verb = "update" if (directory / "live.safetensors").exists() else "predict"
+    verb = "update" if (directory / "state.safetensors").exists() else "predict"
     summary = {"model": args.model, "out": str(directory), "parameters": model.parameters, "rows": len(panel.times)}
     text = f"{args.model} fitted on {in_words(data, panel)}\nsaved to {directory}; now: forecast {verb}"
     print(to_json(summary) if args.json else f"{text} {directory} NEW_ROWS.csv")
@@ -195,6 +195,8 @@ def update(args: argparse.Namespace) -> None:
 
 def _tell(frame: pd.DataFrame, notes: Sequence[str], args: argparse.Namespace) -> None:
     """Print a forecast, unless it went into a file."""
+    from forecast.experiment.spreadsheets import guarded
+
     for note in notes:
         say(note)
     if args.out:
@@ -202,7 +204,7 @@ def _tell(frame: pd.DataFrame, notes: Sequence[str], args: argparse.Namespace) -
     if args.json:
         print(frame.to_json(orient="records", date_format="iso"))
     elif not args.out:
-        print(frame.to_csv(index=False), end="")
+        print(guarded(frame).to_csv(index=False), end="")
 
 
 def backtest(args: argparse.Namespace) -> None:

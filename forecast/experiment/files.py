@@ -11,6 +11,7 @@ from forecast.evaluation.leaderboard import Leaderboard
 from forecast.evaluation.scores import Scores
 from forecast.experiment.compare import Outcome
 from forecast.experiment.settings import seen_from
+from forecast.experiment.spreadsheets import guarded
 
 MOST_SERIES = 4
 
@@ -62,13 +63,13 @@ def write_tables(scores: Scores, board: Leaderboard, directory: Path) -> list[Pa
 
 
 def write_frame(frame: pd.DataFrame, path: str | Path) -> Path:
-    """Write a table as CSV.
+    """Write a table as CSV; texts that a spreadsheet would take for formulas are guarded (`spreadsheets.py`).
 
     Raises:
         SettingsError: it cannot be written there.
     """
     try:
-        frame.to_csv(path, index=False)
+        guarded(frame).to_csv(path, index=False)
     except OSError as error:
         raise SettingsError(f"--out {path}: cannot be written ({error.strerror or error})") from error
     return Path(path)

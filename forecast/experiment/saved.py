@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Self, TypeGuard, TypeVar
 
 import numpy as np
 import pandas as pd
 
-from forecast.data.embedded import read_dataset
+from forecast.data.embedded import cards, read_dataset
 from forecast.data.forecast import Forecast, Forecaster
 from forecast.data.panel import Origins, Panel
 from forecast.data.schema import Schema
@@ -25,14 +26,16 @@ from forecast.experiment.files import write_frame
 from forecast.experiment.making import networks
 from forecast.experiment.reach import complete, ends, too_short
 from forecast.experiment.settings import Split, read_experiment
-from forecast.forecasters.artifact import Saved, load, require_savable, save
+from forecast.forecasters.artifact import load
 from forecast.forecasters.conformal import Conformal
-from forecast.forecasters.live.files import STATE, load_live, write_live
+from forecast.forecasters.live.files import load_live, write_live
 from forecast.forecasters.live.forecaster import Live
-from forecast.forecasters.live.lock import locked
 from forecast.forecasters.live.rows import known_after, new_rows
+from forecast.forecasters.lock import locked
+from forecast.forecasters.manifest import STATE
 from forecast.forecasters.naive import Naive
 from forecast.forecasters.recurrent import Recurrent
+from forecast.forecasters.stored import Saved, require_savable
 from forecast.forecasters.warm import start_of
 from forecast.training.fit import Training
 from forecast.windows.feeds import Streamed
@@ -74,7 +77,7 @@ def fit_and_save(
         settings = Seasonal(season)
     shape = complete(panel, season, training.validation, context, horizon)
     model = require_savable(_sure(settings.make(shape, training), intervals))
-    return _fitted(model, panel, directory, before), panel
+    return _fitted(model, panel, directory, _source(data), before), panel
 
 
 def _sure(model: Forecaster, intervals: float | None) -> Forecaster:
@@ -82,25 +85,36 @@ def _sure(model: Forecaster, intervals: float | None) -> Forecaster:
     return model if intervals is None else Conformal(model, covering(intervals))
 
 
-def fit_contestant(settings: str, name: str, directory: Path, start: str | None = None) -> tuple[Saved, Panel, str]:
+def fit_contestant(
+    settings: str, name: str, directory: Path, start: str | None = None, allow_imports: bool = False
+) -> tuple[Saved, Panel, str]:
     """Fit one contestant of a settings file, such as a sweep leaves, on all rows of its data, and save it.
 
     Args:
         start: folder of a saved network whose weights the fit begins with.
+        allow_imports: let the file name cells by import path.
 
     Returns:
         The model, the panel, and the name of the data.
     """
-    experiment = read_experiment(settings)
+    experiment = read_experiment(settings, (), allow_imports)
     if name not in experiment.forecasters:
         raise SettingsError(f"{settings}: no contestant {name!r}{did_you_mean(name, tuple(experiment.forecasters))}")
     model = require_savable(experiment.make(name))
     panel = read_dataset(experiment.data, with_card(experiment.data, experiment.schema))
     before = None if start is None else network_in(start)
-    return _fitted(model, panel, directory, before), panel, experiment.data
+    return _fitted(model, panel, directory, _source(experiment.data), before), panel, experiment.data
 
 
-def _fitted(model: Saved, panel: Panel, directory: Path, before: Recurrent | None) -> Saved:
+def _source(data: str) -> str:
+    """Where the data came from, and under which licence, as far as its card says."""
+    card = cards().get(data)
+    if card is None:
+        return f"Data: {Path(data).name}."
+    return f"Data: {card.name} ({card.title}), from {card.source}. Licence of the data: {card.licence}."
+
+
+def _fitted(model: Saved, panel: Panel, directory: Path, note: str, before: Recurrent | None) -> Saved:
     within = networks("", model).values()
     if before is not None and not within:
         raise SettingsError(f"{type(model).__name__} has no network that could begin with the weights of another one")
@@ -108,11 +122,12 @@ def _fitted(model: Saved, panel: Panel, directory: Path, before: Recurrent | Non
         network.progress = True
         network.start = None if before is None else start_of(before)
     model.fit(panel)
+    assert model.fitted_on is not None  # fit has just kept it
+    model.fitted_on = replace(model.fitted_on, note=note)
     if _goes_on(model):
         model.live(panel).save(directory)
     else:
-        save(model, directory, panel)
-        (directory / STATE).unlink(missing_ok=True)  # of a stateful model that was here before
+        model.save(directory)
     return model
 
 

@@ -118,18 +118,22 @@ class Experiment:
 PARTS = ("data", "schema", "window", "split", "training", "forecasters", "sweep", "space")
 
 
-def read_experiment(path: str | Path, assignments: Sequence[str] = ()) -> Experiment:
+def read_experiment(path: str | Path, assignments: Sequence[str] = (), allow_imports: bool = False) -> Experiment:
     """Read a settings file.
 
     Args:
         path: a TOML file with `data` and the tables schema, window, split, training, forecasters. A data file is looked
             for from the folder of the settings file first, then from here.
         assignments: changes by dotted name, such as "forecasters.gru.hidden_size=128".
+        allow_imports: let cells be named by import path ("mylab.cells:MyCell"): such a file runs code of its choice.
 
     Raises:
         SettingsError: names the table and the key.
     """
-    experiment = from_tables(override(read_toml(path), assignments), str(path))
+    table = override(read_toml(path), assignments)
+    if not allow_imports:
+        _require_no_imports(table, str(path))
+    experiment = from_tables(table, str(path))
     beside = os.path.normpath(Path(path).parent / experiment.data)
     if experiment.data not in cards() and os.path.isfile(beside):
         return replace(experiment, data=beside)
@@ -169,6 +173,21 @@ def from_tables(table: Table, source: str) -> Experiment:
         training=settings(Training, _part(table, "training", source), "training"),
         sweep=read_sweep(_part(table, "sweep", source), _part(table, "space", source)) if sought else None,
     )
+
+
+def _require_no_imports(table: Table, source: str) -> None:
+    """Raise SettingsError where a cell is named by an import path, in a contestant or in a space."""
+    forecasters = table.get("forecasters")
+    named = forecasters if isinstance(forecasters, dict) else {}
+    tables = {f"forecasters.{name}": each for name, each in named.items()} | {"space": table.get("space")}
+    for where, each in tables.items():
+        cells = each.get("cell") if isinstance(each, dict) else None
+        for cell in cells if isinstance(cells, list) else [cells]:
+            if isinstance(cell, str) and ":" in cell:
+                raise SettingsError(
+                    f"{source}: {where}.cell = {cell!r} is an import path, and importing runs code; where you trust "
+                    "this file and that module, say --allow-imports (read_experiment(..., allow_imports=True))"
+                )
 
 
 def _part(table: Mapping[str, object], key: str, source: str) -> Mapping[str, object]:

@@ -171,14 +171,23 @@ def _plain(base: Single) -> dict[str, Any]:
 
 def _draw(trial: optuna.trial.BaseTrial, name: str, choice: Choice) -> Value:
     if isinstance(choice, tuple):
-        value = trial.suggest_categorical(name, choice)
-        assert value is not None  # a choice has no empty values
-        return value
+        return _among(trial, name, choice)
     if not isinstance(choice, Range):
         return choice
     if isinstance(choice.low, int) and isinstance(choice.high, int):
         return trial.suggest_int(name, choice.low, choice.high, step=int(choice.step or 1), log=choice.log)
     return trial.suggest_float(name, choice.low, choice.high, step=choice.step, log=choice.log)
+
+
+def _among(trial: optuna.trial.BaseTrial, name: str, choice: tuple[Value, ...]) -> Value:
+    """One of the choices; a study may come from elsewhere and hold others, at which older versions of Optuna warn."""
+    try:
+        value = trial.suggest_categorical(name, choice)
+    except ValueError as error:
+        raise SettingsError(f"space.{name}: the study holds another value than the choices {choice}") from error
+    if value is None or value not in choice:
+        raise SettingsError(f"space.{name}: the study holds {value!r}, which is none of the choices {choice}")
+    return value
 
 
 def _holds(choice: Range | tuple[Value, ...], value: object) -> bool:

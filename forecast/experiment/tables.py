@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
@@ -13,9 +14,12 @@ from types import NoneType, UnionType
 from typing import Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from forecast.errors import SettingsError, did_you_mean
+from forecast.forecasters.writing import read_plain
 
 T = TypeVar("T")
 Table = dict[str, object]
+MOST_TOML = 128 << 10
+DOTTED = re.compile(r"(?<![\w-])(?:[\w-]++\s*+\.\s*+){20}")
 
 
 def settings(cls: type[T], table: Mapping[str, object], where: str) -> T:
@@ -91,16 +95,23 @@ def read_toml(path: str | Path) -> Table:
     """Read a TOML file; dates become text.
 
     Raises:
-        SettingsError: missing, unreadable, or not TOML (says the line).
+        SettingsError: missing, unreadable, more than 128 KiB, or not TOML (says the line).
     """
     try:
-        return {key: _plain(value) for key, value in tomllib.loads(Path(path).read_text("utf-8")).items()}
+        text = read_plain(Path(path), MOST_TOML, links=True).decode("utf-8")
+        if DOTTED.search(text):
+            raise SettingsError(f"{path}: a key of more than 20 parts; settings have a few")
+        return {key: _plain(value) for key, value in tomllib.loads(text).items()}
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read ({error.strerror or error})") from error
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path}: not a text in UTF-8 ({error})") from error
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path}: not a TOML file: {error}") from error
+    except RecursionError as error:
+        raise SettingsError(f"{path}: lists and tables nest deeper than settings do") from error
+    except ValueError as error:  # no plain file, too large, a number of more digits than there are
+        raise SettingsError(f"{path}: {error}") from error
 
 
 def _plain(value: object) -> object:

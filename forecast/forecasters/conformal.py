@@ -15,6 +15,7 @@ from forecast.data.schema import Schema
 from forecast.distributions import Categories, QuantileTable
 from forecast.errors import NotFittedError, SettingsError, TrainingError
 from forecast.forecasters.live.forecaster import Live
+from forecast.forecasters.provenance import Provenance, Savable
 from forecast.forecasters.quantiles import as_quantiles, at, in_order, quantiles_at, shifted
 from forecast.forecasters.recurrent import Recurrent
 from forecast.forecasters.residuals import Recent, behind, by_series, needed, ranked, union
@@ -47,7 +48,7 @@ class Fitted:
     until: np.datetime64
 
 
-class Conformal:
+class Conformal(Savable):
     """Calibrated quantiles around any forecaster: a network, a regressor, a naive rule, an ensemble.
 
     `fit` fits the forecaster on the rows before the calibration span, asks it at every origin of that span, and keeps
@@ -152,6 +153,7 @@ class Conformal:
             self.forecaster.fit(panel)
         until = (panel if self.refit else train).times.max()
         self.fitted, self.schema = Fitted(levels, shifts, measured, until), panel.schema
+        self.fitted_on = Provenance.of(panel)
         return self
 
     def predict(self, panel: Panel, origins: Origins | None = None) -> Forecast:

@@ -12,13 +12,14 @@ from forecast.data.forecast import Forecast, Forecaster
 from forecast.data.panel import Origins, Panel
 from forecast.distributions import Categories
 from forecast.errors import SettingsError
+from forecast.forecasters.provenance import Provenance, Savable
 from forecast.forecasters.quantiles import as_quantiles, quantiles_of
 from forecast.windows.window import Window
 
 Combine = Literal["mean", "median"]
 
 
-class Ensemble:
+class Ensemble(Savable):
     """The mean or median of several forecasters: seeds of one network, an LSTM and a GRU, a network and a rule.
 
     Points are combined with points. Quantiles are combined level by level (Vincent 1912; Lichtendahl et al. 2013): at
@@ -82,6 +83,7 @@ class Ensemble:
         """Fit one member after the other."""
         for member in self.members.values():
             member.fit(panel)
+        self.fitted_on = Provenance.of(panel)
         return self
 
     def predict(self, panel: Panel, origins: Origins | None = None) -> Forecast:

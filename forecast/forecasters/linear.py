@@ -14,6 +14,7 @@ from forecast.data.panel import Origins, Panel
 from forecast.data.scale import Scale
 from forecast.data.schema import Schema
 from forecast.errors import NotFittedError, TrainingError
+from forecast.forecasters.provenance import Provenance, Savable
 from forecast.windows.gather import Rows, gather, index_of, scaled_rows
 from forecast.windows.reach import require_reach
 from forecast.windows.window import Window, split
@@ -33,7 +34,7 @@ class _Moments(NamedTuple):
         return _Moments(self.xx + other.xx, self.xy + other.xy, self.yy + other.yy)
 
 
-class Linear:
+class Linear(Savable):
     """Ridge regression from the context, less its last value, to the horizon, less that same value.
 
     One set of weights serves every series and target (channel-independent); covariates are not used. Only sums over
@@ -77,6 +78,7 @@ class Linear:
             everything = self._moments(rows, index_of(panel, self.window.origins(panel)))
         self.weights = _solve(everything, penalty).numpy()
         self.penalty, self.scale, self.schema = penalty, scale, panel.schema
+        self.fitted_on = Provenance.of(panel)
         return self
 
     def predict(self, panel: Panel, origins: Origins | None = None) -> Forecast:

@@ -14,10 +14,11 @@ from forecast.data.forecast import Forecast
 from forecast.data.panel import Origins, Panel
 from forecast.data.season import season_of
 from forecast.errors import NotFittedError, SettingsError
+from forecast.forecasters.provenance import Provenance, Savable
 from forecast.windows.window import Window
 
 
-class Naive:
+class Naive(Savable):
     """Repeat the last value (the forecast of a random walk).
 
     Example:
@@ -33,6 +34,7 @@ class Naive:
 
     def fit(self, panel: Panel) -> Self:
         """Nothing to learn."""
+        self.fitted_on = Provenance.of(panel)
         return self
 
     def predict(self, panel: Panel, origins: Origins | None = None) -> Forecast:
@@ -42,7 +44,7 @@ class Naive:
         return Forecast.at(panel, origins, values)
 
 
-class SeasonalNaive:
+class SeasonalNaive(Savable):
     """Repeat the value of one season ago.
 
     Args:
@@ -63,6 +65,7 @@ class SeasonalNaive:
     def fit(self, panel: Panel) -> Self:
         """Measure the season where none was given."""
         self.fitted_season = season_of(panel) if self.season is None else self.season
+        self.fitted_on = Provenance.of(panel)
         return self
 
     def predict(self, panel: Panel, origins: Origins | None = None) -> Forecast:
@@ -78,7 +81,7 @@ class SeasonalNaive:
         return Forecast.at(panel, origins, np.where(np.isfinite(values), values, last))
 
 
-class Drift:
+class Drift(Savable):
     """Go on along the line from the first observed value of a series to its last."""
 
     parameters = 0
@@ -89,6 +92,7 @@ class Drift:
     def fit(self, panel: Panel) -> Self:
         """Nothing to learn."""
         require_numbers(panel.schema, type(self).__name__)
+        self.fitted_on = Provenance.of(panel)
         return self
 
     def predict(self, panel: Panel, origins: Origins | None = None) -> Forecast:
@@ -103,7 +107,7 @@ class Drift:
         return Forecast.at(panel, origins, last[:, None] + ahead * slope[:, None])
 
 
-class Mean:
+class Mean(Savable):
     """The mean of all values observed up to the origin."""
 
     parameters = 0
@@ -114,6 +118,7 @@ class Mean:
     def fit(self, panel: Panel) -> Self:
         """Nothing to learn."""
         require_numbers(panel.schema, type(self).__name__)
+        self.fitted_on = Provenance.of(panel)
         return self
 
     def predict(self, panel: Panel, origins: Origins | None = None) -> Forecast:

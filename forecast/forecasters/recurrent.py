@@ -15,6 +15,7 @@ from forecast.data.scale import Scale
 from forecast.data.schema import Schema
 from forecast.errors import NotFittedError
 from forecast.forecasters.live.forecaster import Live
+from forecast.forecasters.provenance import Provenance, Savable
 from forecast.forecasters.saying import as_forecast, for_targets, measure_of, needs_noise, said, scaling_of
 from forecast.forecasters.start import Belongings, Start, Taken
 from forecast.nets.cells import CellFactory
@@ -51,7 +52,7 @@ class Asked(NamedTuple):
     last: np.ndarray
 
 
-class Recurrent:
+class Recurrent(Savable):
     """A recurrent network, trained on windows of a panel.
 
     Args:
@@ -183,6 +184,7 @@ class Recurrent:
         self.noise = None
         if needs_noise(self.head, self.measure):
             self.noise = self._errors(panel, data.split.validation if training.validation else data.split.training)
+        self.fitted_on = Provenance.of(panel)
         return self
 
     @property

@@ -23,6 +23,7 @@ from forecast.data.panel import Origins, Panel
 from forecast.data.scale import Scale
 from forecast.data.schema import Schema
 from forecast.errors import NotFittedError, SettingsError, TrainingError, did_you_mean
+from forecast.forecasters.provenance import Savable
 from forecast.windows.gather import Rows, gather, index_of, scaled_rows
 from forecast.windows.indicators import one_hot
 from forecast.windows.reach import reaching, require_reach
@@ -75,7 +76,7 @@ PRESETS: dict[str, Preset] = {
 CELLS_BY_STEP = 200_000
 
 
-class Tabular:
+class Tabular(Savable):
     """A scikit-learn regressor from the flattened context to the horizon.
 
     Inputs are the target's context less its last value (scaled by the training rows of its series), the context of

@@ -12,7 +12,7 @@ from forecast.data.panel import Origins, Panel
 from forecast.data.readers import from_frame
 from forecast.data.schema import Schema
 from forecast.errors import SettingsError
-from forecast.forecasters.artifact import load, save
+from forecast.forecasters.artifact import load
 from forecast.forecasters.linear import Linear
 from forecast.forecasters.live.files import load_live
 from forecast.forecasters.naive import Drift, Mean
@@ -104,7 +104,7 @@ def test_a_category_that_training_did_not_meet_is_unknown_and_said(panel: Panel,
 @pytest.mark.parametrize("feed", [Windowed(batch_size=32), Streamed(lanes=2, chunk=16)])
 def test_a_saved_model_says_the_same(panel: Panel, tmp_path: Path, feed: Windowed | Streamed) -> None:
     model = Recurrent(WINDOW, hidden_size=4, feed=feed, training=Training(epochs=1)).fit(panel.until(200))
-    save(model, tmp_path, panel.until(200))
+    model.save(tmp_path)
     back = load(tmp_path)
     assert back.schema.known_categories == panel.categories
     origins = Origins(np.array([0, 1]), np.array([210, 230]))
@@ -181,7 +181,7 @@ def test_a_target_of_categories_is_forecast_by_name(tmp_path: Path, feed: Window
     assert said.distribution.labels == ("calm", "wild")
     truth = panel.values[origins.step[:, None] + np.arange(2), 0]
     assert (said.point[..., 0] == truth).mean() > 0.9
-    save(model, tmp_path, panel.until(140))
+    model.save(tmp_path)
     again = load(tmp_path).model.predict(panel, origins)
     np.testing.assert_allclose(again.distribution.probabilities, said.distribution.probabilities, atol=1e-5)
     if isinstance(feed, Streamed):

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from forecast.errors import SettingsError
-from forecast.forecasters.artifact import load, save
+from forecast.forecasters.artifact import load
 from forecast.forecasters.live.files import load_live
 from forecast.forecasters.recurrent import Recurrent
 from forecast.nets.cells import BOTH_WAYS, Cell
@@ -68,7 +68,7 @@ def require_everywhere(cell: str | Callable[..., Cell], folder: Path, again: Cal
     model = fitted(cell)
     said = model.predict(PANEL).values
     assert np.isfinite(said).all()
-    save(model, folder / "model", PANEL)
+    model.save(folder / "model")
     np.testing.assert_array_equal(load(folder / "model", again).model.predict(PANEL).values, said)
     half = PANEL.until(PANEL.ends() // 2)
     coming = rows(PANEL.until(PANEL.ends()), half.ends())

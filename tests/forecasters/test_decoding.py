@@ -14,7 +14,7 @@ from forecast.data.schema import Schema
 from forecast.errors import DataError, SettingsError, UnknownCategory
 from forecast.evaluation.backtest import backtest
 from forecast.experiment.contestants import RecurrentSettings, from_table, to_table
-from forecast.forecasters.artifact import load, save
+from forecast.forecasters.artifact import load
 from forecast.forecasters.naive import Naive
 from forecast.forecasters.recurrent import Recurrent
 from forecast.nets.decoders import Decoder, Direct, Recursive, Segments, Sequence
@@ -105,7 +105,7 @@ def test_a_saved_decoder_says_the_same_when_read_back(make, tmp_path: Path):
     panel = AHEAD
     model = make().fit(panel)
     model.rest = None  # what a fit has read is not saved
-    back = load(save(model, tmp_path, panel)).model
+    back = load(model.save(tmp_path)).model
     np.testing.assert_array_equal(back.predict(panel).values, model.predict(panel).values)
     assert back.architecture.decoder == model.architecture.decoder
 

@@ -10,7 +10,7 @@ import pytest
 from forecast.data.absence import marks, marks_at, since, with_gaps
 from forecast.data.panel import Origins, Panel
 from forecast.data.schema import Schema
-from forecast.forecasters.artifact import load, save
+from forecast.forecasters.artifact import load
 from forecast.forecasters.live.files import load_live
 from forecast.forecasters.recurrent import Recurrent
 from forecast.training.fit import Training
@@ -94,7 +94,7 @@ def test_that_a_cell_was_carried_forward_changes_the_forecast(feed: Windowed | S
 def test_a_saved_model_with_marks_says_the_same(tmp_path: Path, feed: Windowed | Streamed) -> None:
     panel, origins = holed(), Origins(np.array([0, 1]), np.array([150, 170]))
     model = made(feed).fit(panel)
-    save(model, tmp_path, panel)
+    model.save(tmp_path)
     again = load(tmp_path).model.predict(panel, origins)
     np.testing.assert_allclose(again.values, model.predict(panel, origins).values, atol=1e-6)
 

@@ -11,7 +11,7 @@ from forecast.data.panel import Origins, Panel, carry_forward
 from forecast.data.schema import Schema
 from forecast.errors import DataError, SettingsError
 from forecast.experiment.contestants import RecurrentSettings, from_table, to_table
-from forecast.forecasters.artifact import load, save
+from forecast.forecasters.artifact import load
 from forecast.forecasters.live.files import load_live
 from forecast.forecasters.recurrent import Recurrent
 from forecast.nets.heads import (
@@ -93,7 +93,7 @@ def test_live_and_saved_models_say_what_the_model_says(head, transform, tmp_path
     panel = sample_panel(8, 4, targets=2, past=1, static=1)
     model = recurrent(head=head, transform=transform).fit(panel.until(90))
     expected = said(model.predict(panel))
-    save(model, tmp_path / "model", panel)
+    model.save(tmp_path / "model")
     np.testing.assert_allclose(said(load(tmp_path / "model").model.predict(panel)), expected, rtol=1e-7)
     live = model.live(panel)
     np.testing.assert_allclose(said(live.forecast()), expected, rtol=1e-5)

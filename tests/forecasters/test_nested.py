@@ -7,17 +7,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.torch import load_file, save_file
+from resealed import reseal
+from safetensors.torch import load_file
+from safetensors.torch import save as dump
 
 from forecast.data.panel import Panel
 from forecast.data.schema import Schema
 from forecast.errors import DataError, NotFittedError, SettingsError
-from forecast.forecasters.artifact import CONFIG, NUMBERS, load, require_savable, save
+from forecast.forecasters.artifact import load
 from forecast.forecasters.conformal import Conformal
 from forecast.forecasters.ensemble import Ensemble
 from forecast.forecasters.linear import Linear
+from forecast.forecasters.manifest import CONFIG, WEIGHTS
 from forecast.forecasters.naive import Naive, SeasonalNaive
 from forecast.forecasters.recurrent import Recurrent
+from forecast.forecasters.stored import require_savable
 from forecast.forecasters.tabular import Tabular
 from forecast.training.fit import Training
 from forecast.windows.window import Window
@@ -52,7 +56,7 @@ def test_a_model_of_models_read_back_forecasts_bit_for_bit_the_same(name: str, t
     data = panel()
     train = data.until(100)
     model = MODELS[name]().fit(train)
-    save(model, tmp_path, train)
+    model.save(tmp_path)
     read = load(tmp_path)
     assert type(read.model) is type(model)
     assert read.model.parameters == model.parameters
@@ -71,7 +75,7 @@ def test_what_holds_a_regressor_is_refused_before_it_is_fitted():
 def test_what_was_not_fitted_cannot_be_saved(tmp_path: Path):
     for model in (Conformal(Naive(WINDOW)), Ensemble([Linear(WINDOW)])):
         with pytest.raises(NotFittedError, match="fit the model"):
-            save(model, tmp_path, panel())
+            model.save(tmp_path)
 
 
 DAMAGES = {
@@ -89,11 +93,10 @@ DAMAGES = {
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_model_of_models_is_refused_in_words(damage: str, tmp_path: Path):
-    save(Conformal(Linear(WINDOW), TAILS).fit(panel()), tmp_path, panel())
-    config, numbers = json.loads((tmp_path / CONFIG).read_text("utf-8")), load_file(tmp_path / NUMBERS)
+    Conformal(Linear(WINDOW), TAILS).fit(panel()).save(tmp_path)
+    config, numbers = json.loads((tmp_path / CONFIG).read_text("utf-8")), load_file(tmp_path / WEIGHTS)
     act, message = DAMAGES[damage]
     act(config, numbers)
-    (tmp_path / CONFIG).write_text(json.dumps(config), "utf-8")
-    save_file(numbers, tmp_path / NUMBERS)
+    reseal(tmp_path, config=json.dumps(config).encode(), weights=dump(numbers))
     with pytest.raises(DataError, match=message):
         load(tmp_path)

@@ -92,7 +92,7 @@ def test_a_live_forecaster_over_a_sentinel_says_what_predict_says_is_saved_and_r
     np.testing.assert_allclose(expected, model.predict(clean).values, atol=0.01)  # 80 rows later nothing is left of it
     for each in (live, read):
         np.testing.assert_array_equal(load_live(each.save(tmp_path)).forecast().values, each.forecast().values)
-        (tmp_path / "live.safetensors").unlink()
+        (tmp_path / "state.safetensors").unlink()
 
 
 def test_a_known_ahead_sentinel_is_the_value_before_it_live_as_in_a_batch():

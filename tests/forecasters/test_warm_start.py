@@ -10,7 +10,7 @@ from forecast.data.panel import Panel
 from forecast.data.schema import Schema
 from forecast.data.synthetic import autoregressive
 from forecast.errors import NotFittedError, SettingsError
-from forecast.forecasters.artifact import load, save
+from forecast.forecasters.artifact import load
 from forecast.forecasters.naive import Naive
 from forecast.forecasters.recurrent import Recurrent
 from forecast.forecasters.warm import warm_start
@@ -60,7 +60,7 @@ def test_before_any_step_it_forecasts_as_the_old_weights_on_the_new_scale(feed, 
     fresh.rest = None
     np.testing.assert_allclose(warm.predict(panel).values, fresh.predict(panel).values, rtol=1e-5)
     assert (warm.taken.weights, warm.taken.begun, warm.taken.left) == (tuple(weights(old)), (), ())
-    kept = load(save(old, tmp_path, family())).model
+    kept = load(old.save(tmp_path)).model
     again = warm_start(model(STILL, feed=feed), kept).fit(panel)
     np.testing.assert_array_equal(again.predict(panel).values, warm.predict(panel).values)
 

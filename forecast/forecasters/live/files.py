@@ -1,35 +1,33 @@
-"""Files of live forecasters: the model as it is saved, and one file of what is carried, replaced as a whole."""
+"""Files of live forecasters: the model as it is saved, and what is carried as one more member of the same set."""
 
 from __future__ import annotations
 
-import hashlib
+import copy
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
-from safetensors import SafetensorError
 from safetensors.numpy import load as undump
 from safetensors.numpy import save as dump
 
 from forecast.data.calendar import ANCHORS, Calendar, Kind
-from forecast.errors import DataError, SettingsError
-from forecast.forecasters.artifact import Loaded, load, save_fitted
+from forecast.errors import DataError, ForecastError, SettingsError
+from forecast.forecasters import artifact
+from forecast.forecasters.artifact import WRONG, Loaded, opened, require_provenance, words
 from forecast.forecasters.conformal import Conformal
 from forecast.forecasters.live.cold import Cold
 from forecast.forecasters.live.forecaster import Live
 from forecast.forecasters.live.learning.packing import described, numbers, restored
-from forecast.forecasters.live.lock import locked
+from forecast.forecasters.lock import locked
+from forecast.forecasters.manifest import STATE, digest
 from forecast.forecasters.recurrent import Recurrent
-from forecast.forecasters.writing import replace_file
+from forecast.forecasters.strict import strict_json, tensor_header
+from forecast.forecasters.verified import read_manifest
 from forecast.nets.cells import CellFactory
 
-STATE = "live.safetensors"
-FORMAT = 3
-KEY, SUM = "live", "sha256"
-UNSIGNED = "0" * 64
-MARK = f'"{SUM}":"'.encode()
+KEY = "live"
 LISTS = ("center", "width", "power", "last", "since", "newest", "weight", "mean", "squares", "shift", "spread")
 """What a track holds as lists of numbers."""
 RAW = ("last", "cold.values")
@@ -51,39 +49,50 @@ def save_live(live: Live, directory: str | Path) -> Path:
 def write_live(live: Live, directory: str | Path) -> Path:
     """`save_live` for who holds the lock of the directory.
 
-    The state is written last and knows the weights it belongs to, so that a crash leaves the old pair, the new pair,
-    or a pair that is refused.
+    Model and state are one set of files: a crash leaves the old pair or the new pair.
     """
     place = Path(directory).resolve()
-    known, found = live.written.get(place), place / STATE
-    if known is not None and found.exists() and _digest(found.read_bytes()) != known:
+    _require_own(live, place, directory)
+    model = copy.copy(live.around or live.model)
+    model.fitted_on = replace(require_provenance(model), schema=live.schema, until=live.until)
+    content = packed(live)
+    live.written[place] = live.written.get(place, frozenset()) | {digest(content)}  # a crash may leave either
+    artifact.replace(model, place, content)
+    live.written[place] = frozenset({digest(content)})
+    return Path(directory)
+
+
+def _require_own(live: Live, place: Path, directory: str | Path) -> None:
+    """Raise SettingsError where the state that is there is neither the one that was read nor the one that was saved."""
+    known = live.written.get(place)
+    if known is None:
+        return
+    there = read_manifest(place)
+    state = there.members.get(STATE) if there else None
+    if state is not None and state.sha256 not in known:
         raise SettingsError(
             f"{directory}: the live state there has changed since this forecaster read or saved it: somebody saved "
             "rows of their own. Nothing was written. Read it back with load_live, send the rows again and save, or "
             "save to another folder"
         )
-    content = signed(dump(_arrays(live), metadata={KEY: json.dumps(_settings(live)), SUM: UNSIGNED}))
-    directory = save_fitted(live.around or live.model, directory, live.schema, live.until)
-    replace_file(directory / STATE, content)
-    live.written[place] = _digest(content)
-    return directory
 
 
-def signed(content: bytes) -> bytes:
-    """The content of a state file with the SHA-256 of all its bytes in its header, where there were zeros."""
-    place = content.index(MARK) + len(MARK)
-    plain = content[:place] + UNSIGNED.encode() + content[place + len(UNSIGNED) :]
-    return content[:place] + _digest(plain).encode() + content[place + len(UNSIGNED) :]
+def packed(live: Live) -> bytes:
+    """What a live forecaster carries, as the bytes of a file: named arrays, and settings as JSON in their header."""
+    return dump(_arrays(live), metadata={KEY: json.dumps(_settings(live))})
 
 
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+def unpacked(content: bytes) -> tuple[Any, dict[str, np.ndarray]]:
+    """Settings and arrays of a state file.
+
+    Raises:
+        ValueError, KeyError: its header does not fit what is there.
+    """
+    return strict_json(tensor_header(content)[KEY].encode()), undump(content)
 
 
 def _settings(live: Live) -> dict[str, Any]:
     return {
-        "format": FORMAT,
-        "model": fingerprint(live.model),
         "calendar": asdict(live.calendar),
         "series": live.names,
         "cold": {str(place): len(cold.times) for place, cold in live.cold.items()},
@@ -112,23 +121,6 @@ def _arrays(live: Live) -> dict[str, np.ndarray]:
     return plain if live.learner is None else plain | numbers(live.learner)
 
 
-def fingerprint(model: Recurrent) -> str:
-    """All that decides what a state means, in a few characters: which model a live state belongs to."""
-    assert model.network is not None  # asked of fitted models only
-    assert model.scale is not None
-    made = {name: getattr(model.architecture, name) for name in model.architecture.__dataclass_fields__}
-    made["cell"] = made["cell"] if isinstance(made["cell"], str) else None
-    parts = (made, model.network.sizes, model.head, model.schema, model.window, model.cycles, model.scale.series)
-    parts += (sorted(model.scale.categories.items()), model.absent)
-    digest = hashlib.sha256(repr(parts).encode())
-    for name, weight in sorted(model.network.state_dict().items()):
-        digest.update(name.encode() + weight.detach().cpu().contiguous().numpy().tobytes())
-    scale = model.scale
-    for array in (scale.center, scale.spread, scale.static_center, scale.static_spread, scale.power, model.noise):
-        digest.update(b"" if array is None else np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
-
-
 def load_live(directory: str | Path, cell: CellFactory | None = None) -> Live:
     """Read a live forecaster back; it goes on bit for bit like the one that was saved.
 
@@ -140,50 +132,22 @@ def load_live(directory: str | Path, cell: CellFactory | None = None) -> Live:
         DataError: no model there, damaged files, or files that do not belong together.
     """
     directory = Path(directory)
-    saved = load(directory, cell)
+    saved, _, state = opened(directory, cell)
     around = saved.model if isinstance(saved.model, Conformal) else None
     model = saved.model if around is None else around.forecaster
-    if not isinstance(model, Recurrent) or not (directory / STATE).exists():
+    if not isinstance(model, Recurrent) or state is None:
         raise SettingsError(
             f"{directory}: there is no live state ({STATE}) beside this model; live forecasting needs a streamed "
             "network: `forecast fit ... --model gru-stateful`, or model.live(panel).save(directory)"
         )
     try:
-        content = (directory / STATE).read_bytes()
-        settings, arrays = _opened(content)
-        _require_fit(settings, model)
+        settings, arrays = unpacked(state)
         live = _filled(model, saved, settings, arrays)
-    except (
-        OSError,
-        KeyError,
-        TypeError,
-        ValueError,
-        AttributeError,
-        OverflowError,
-        RuntimeError,
-        SafetensorError,
-    ) as error:
-        detail = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-        raise DataError(str(directory / STATE), [f"the live state is damaged: {detail}; {REMEDY}"]) from error
+    except (*WRONG, ForecastError) as error:
+        raise DataError(str(directory / STATE), [f"the live state is damaged: {words(error)}; {REMEDY}"]) from error
     live.around = around
-    live.written[directory.resolve()] = _digest(content)
+    live.written[directory.resolve()] = frozenset({digest(state)})
     return live
-
-
-def _opened(content: bytes) -> tuple[Any, dict[str, np.ndarray]]:
-    """Settings and arrays of a state file whose bytes are those that were written."""
-    if MARK not in content or signed(content) != content:
-        raise ValueError("its bytes are not those that were written (SHA-256)")
-    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    return json.loads(header["__metadata__"][KEY]), undump(content)
-
-
-def _require_fit(settings: Any, model: Recurrent) -> None:
-    known = settings.get("format") if isinstance(settings, dict) else None
-    if known != FORMAT:
-        raise ValueError(f"its format is {known!r}, this version reads {FORMAT}")
-    if settings["model"] != fingerprint(model):
-        raise ValueError("it belongs to another model than the one beside it")
 
 
 def _filled(model: Recurrent, saved: Loaded, settings: dict[str, Any], arrays: dict[str, np.ndarray]) -> Live:
@@ -191,11 +155,16 @@ def _filled(model: Recurrent, saved: Loaded, settings: dict[str, Any], arrays: d
     if not names or not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
         raise ValueError("the names of the series are not some distinct texts")
     calendar = _calendar(settings["calendar"])
+    shape = arrays["recent"].shape  # before memory is taken for as many as are claimed
+    if len(shape) != 3 or (shape[0], shape[2]) != (len(names), saved.model.window.context):
+        raise ValueError(f"recent has the shape {shape}, {len(names)} series and {saved.model.window} are claimed")
     live = Live.resumed(model, saved.schema, calendar, saved.until, names)
     expected = _arrays(live)
     counts = {int(place): int(rows) for place, rows in settings["cold"].items()}
     if not set(counts) <= set(range(len(names))) or min(counts.values(), default=0) < 0:
         raise ValueError("series that wait for rows are not among its series, or wait with fewer than none")
+    if {len(arrays[name]) for name in ("cold.values", "cold.times")} != {sum(counts.values())}:
+        raise ValueError(f"{sum(counts.values())} rows that wait are claimed, and are not there")
     for name in ("cold.values", "cold.times"):
         expected[name] = np.resize(expected[name], (sum(counts.values()), *expected[name].shape[1:]))
     expected["static"] = np.zeros((len(names), saved.schema.layout.static))

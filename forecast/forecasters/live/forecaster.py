@@ -113,7 +113,7 @@ class Live:
         self.reader = RowReader(schema, self.names[0] if schema.series is None and len(self.names) == 1 else None)
         self.learner: Learner | None = None  # moves weights of its own as targets arrive
         self.around: Conformal | None = None  # gives the forecasts intervals
-        self.written: dict[Path, str] = {}  # SHA-256 of the state that was read from, or written to, a folder
+        self.written: dict[Path, frozenset[str]] = {}  # SHA-256 of the state read from, or written to, a folder
 
     @property
     def series(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from forecast.errors import SettingsError
 
-LOCK = "live.lock"
+LOCK = ".lock"
 PATIENCE, PAUSE = 60.0, 0.02
 
 
@@ -32,7 +32,7 @@ def locked(directory: str | Path, patience: float = PATIENCE) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
-        raise SettingsError(f"{directory}: the model cannot be written here ({error.strerror or error})") from error
+        raise _unwritable(directory, error) from error
     try:
         until = time.monotonic() + patience
         while not _taken(handle):
@@ -44,7 +44,14 @@ def locked(directory: str | Path, patience: float = PATIENCE) -> Iterator[None]:
             time.sleep(PAUSE)
         yield
     finally:
-        os.close(handle)
+        try:
+            os.close(handle)
+        except OSError as error:
+            raise _unwritable(directory, error) from error
+
+
+def _unwritable(directory: str | Path, error: OSError) -> SettingsError:
+    return SettingsError(f"{directory}: the model cannot be written here ({error.strerror or error})")
 
 
 def _taken(handle: int) -> bool:
