@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from forecast.forecasters.live.learning.learner import Learner
     from forecast.forecasters.recurrent import Recurrent
 
+LEARNT = "Weights that went on learning from later rows; counts and fingerprint are those of the first fit."
 COLUMNS = ("series", "scored", "updates", "skipped", "frozen", "adapted", "in_use", "cost")
 
 
@@ -39,7 +41,7 @@ def frame_of(learner: Learner | None) -> pd.DataFrame:
 
 
 def adapted_model(live: Live) -> Recurrent:
-    """The live forecaster's model with its adapted weights.
+    """The live forecaster's model with its adapted weights, fitted up to the newest row that was read.
 
     Raises:
         NotFittedError: it is not learning.
@@ -49,4 +51,7 @@ def adapted_model(live: Live) -> Recurrent:
     model = copy.copy(live.model)
     model.network = copy.deepcopy(live.learner.network).requires_grad_(True)
     model.rest, model.history = None, None
+    if model.fitted_on is not None and live.last:  # or it could be judged on rows that it has learnt from
+        until = max(model.fitted_on.until, *live.last.values())
+        model.fitted_on = replace(model.fitted_on, until=until, note=f"{model.fitted_on.note}\n{LEARNT}".strip())
     return model
