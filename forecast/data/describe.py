@@ -14,9 +14,10 @@ import pandas as pd
 from forecast.data import checks
 from forecast.data.codes import MOST, encode
 from forecast.data.files import MISSING
+from forecast.data.joined import PARTS
 from forecast.data.panel import Panel
 from forecast.data.readers import Analysis, analyse, frame_table, open_table, panel_of
-from forecast.data.roles import PARTS, UNNAMED, is_constant, series_candidates
+from forecast.data.roles import UNNAMED, is_constant, series_candidates
 from forecast.data.rows import day, gaps
 from forecast.data.schema import Schema
 from forecast.data.season import suggest

@@ -1,0 +1,270 @@
+"""Suspicions: data that can be read and is probably wrong. It is shouted about, and nothing is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from forecast.data.format import flag
+from forecast.data.rows import Rows, day
+from forecast.data.schema import Schema
+from forecast.data.wording import and_more
+
+SAMPLE = 4096  # rows by which the usual values of a column are judged
+APART = 8.0  # ranges of the others
+LEAST = 30  # rows below which nothing is usual
+SHOWN = 5
+YEAR = np.timedelta64(365, "D")
+DAY_US = 86_400_000_000
+FACTORS = (2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 20.0, 1.5)
+NEAR = 0.02
+FEW = 0.05
+SENTINELS = (-9999.0, -999.0, -99.0, -99.9, -99.99, -999.9, -8888.0, -200.0, 9999.0, 99999.0, 999.0, 999.9, 9999.9)
+
+
+class Look(NamedTuple):
+    """What is looked at.
+
+    Args:
+        rows: in order.
+        values: float64 [row, channel], NaN where missing.
+        schema: names of the channels; with the ranges of training where there was one.
+    """
+
+    rows: Rows
+    values: np.ndarray
+    schema: Schema
+
+    @property
+    def numeric(self) -> Iterable[tuple[int, str]]:
+        """Channels that are no categories."""
+        return [(i, name) for i, name in enumerate(self.schema.given) if name not in self.schema.categorical]
+
+    def where(self, row: int) -> str:
+        """A row in words."""
+        series = self.rows.series[int(self.rows.row_series[row])] if len(self.rows.series) > 1 else ""
+        return f"{day(self.rows.times[row])}" + (f" of series {series!r}" if series else "")
+
+
+def suspicions(look: Look) -> list[str]:
+    """All that is suspicious about rows that can be read, one sentence each.
+
+    Example:
+        >>> from forecast.data.rows import arrange
+        >>> days = np.arange("2024-01-01", "2024-03-01", dtype="M8[D]").astype("M8[us]")
+        >>> y = np.r_[np.linspace(100.0, 104.0, 40), np.linspace(52.0, 53.0, 20)]
+        >>> rows = arrange(days, None, ("",))
+        >>> print(suspicions(Look(rows, y[:, None], Schema(targets=["close"])))[0][:62])
+        SPLIT? 'close' falls to 1/2 from one row to the next (2024-02-
+    """
+    if len(look.rows.times) < LEAST:
+        return _strangers(look)
+    return [
+        *holes(look),
+        *odd_days(look),
+        *ahead_of_now(look),
+        *_strangers(look),
+        *sentinels(look),
+        *splits(look),
+        *twins(look),
+        *still_covariates(look),
+        *coarse(look),
+    ]
+
+
+def holes(look: Look) -> list[str]:
+    """Holes of a year and more, and of a tenth of all the time where rows are usually close together."""
+    times, within = look.rows.times, _within(look.rows)
+    steps = np.diff(times)
+    usual = np.median(steps[within].astype(np.int64)) if within.any() else 0
+    span = (times.max() - times.min()) / 10
+    wide = within & (steps >= min(YEAR.astype("m8[us]"), span)) & (steps.astype(np.int64) > 30 * max(usual, 1))
+    places = np.flatnonzero(wide)
+    if not len(places):
+        return []
+    shown = [f"{day(times[i])} to {day(times[i + 1])} ({_days(steps[i])})" for i in places[:SHOWN]]
+    return [f"HOLE? no rows from {and_more(shown, len(places))}: are rows missing there, or stamped wrongly?"]
+
+
+def odd_days(look: Look) -> list[str]:
+    """Few rows on weekends, or at another time of the day, where all others never are."""
+    times = look.rows.times
+    stamps = times.astype(np.int64)
+    found = []
+    weekend = ~np.is_busday(times.astype("M8[D]"))
+    if 0 < weekend.sum() < FEW * len(times):
+        found.append(_restamped(look, weekend, "lie on weekends"))
+    clock = stamps % DAY_US
+    usual = clock[len(clock) // 2]
+    odd = clock != usual
+    if 0 < odd.sum() < FEW * len(times):
+        found.append(_restamped(look, odd, "lie at another time of the day"))
+    return found
+
+
+def _restamped(look: Look, which: np.ndarray, words: str) -> str:
+    places = np.flatnonzero(which)
+    shown = and_more([look.where(i) for i in places[:SHOWN]], len(places))
+    return (
+        f"RESTAMPED? {len(places):,} of {len(which):,} rows {words}, as no others do: {shown}; are their stamps right?"
+    )
+
+
+def ahead_of_now(look: Look) -> list[str]:
+    """Targets that were observed later than today."""
+    now = np.datetime64("now", "us") + np.timedelta64(1, "D")
+    late = look.rows.times > now
+    if not late.any():
+        return []
+    seen = np.isfinite(look.values[:, : len(look.schema.targets)]).any(axis=1) & late
+    if not seen.any():
+        return []
+    last = int(np.flatnonzero(seen)[-1])
+    return [
+        f"FUTURE? {seen.sum():,} rows with a target lie after today, up to {look.where(last)}; are the dates right?"
+    ]
+
+
+def _strangers(look: Look) -> list[str]:
+    """Series of one row or two beside long ones: a name that was damaged."""
+    lengths = np.diff(look.rows.offsets)
+    if len(lengths) < 2:
+        return []
+    few = np.flatnonzero((lengths <= 2) & (lengths * 5 <= np.median(lengths)))
+    if not len(few):
+        return []
+    shown = and_more([f"{look.rows.series[i]!r} ({lengths[i]})" for i in few[:SHOWN]], len(few))
+    return [f"TYPO? series with hardly any rows, where others have {int(np.median(lengths)):,}: {shown}"]
+
+
+def sentinels(look: Look) -> list[str]:
+    """Values that are extreme and come again and again: -9999 for a missing cell."""
+    found = []
+    for place, name in look.numeric:
+        column = look.values[:, place]
+        known = column[np.isfinite(column)]
+        if len(known) < LEAST:
+            continue
+        for value in (float(known.min()), float(known.max())):
+            count = int((known == value).sum())
+            if count > 1 and _stands_apart(known[known != value], value):
+                text = f"{value:g}" if abs(value) < 1e15 else repr(value)
+                found.append(
+                    f"SENTINEL? {count:,} of {len(column):,} values of {name!r} are {text}, far from all others: if it "
+                    f"stands for missing cells, use {flag('missing', (text,))}"
+                )
+    return found
+
+
+def _stands_apart(others: np.ndarray, value: float) -> bool:
+    if len(others) < 2:
+        return value in SENTINELS
+    sample = others[:: max(len(others) // SAMPLE, 1)]
+    low, high = np.quantile(sample, [0.01, 0.99])
+    near = others.min() if value < others.min() else others.max()
+    distance = abs(value - near)
+    if value in SENTINELS and distance > 0.25 * max(high - low, abs(value) / 1000):
+        return bool(value < 0 <= near or distance > high - low)
+    return bool(distance > APART * max(high - low, 1e-300) and distance > abs(near) / 2)
+
+
+def splits(look: Look) -> list[str]:
+    """Jumps by a factor such as 1/2 from one row to the next, that last: a split of shares that was not adjusted."""
+    found, within = [], _within(look.rows)
+    for place, name in look.numeric:
+        column = look.values[:, place]
+        if not np.fmin.reduce(column) > 0:
+            continue
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            ratio = column[1:] / column[:-1]
+            jumps = np.flatnonzero(within & ((ratio > 1.45) | (ratio < 0.69)))
+        if not 0 < len(jumps) <= max(len(ratio) // 100, 3):
+            continue
+        usual = np.nanmedian(np.abs(np.log(ratio[:: max(len(ratio) // SAMPLE, 1)])))
+        for jump in jumps:
+            text = _factor(float(ratio[jump]))
+            if text and abs(np.log(ratio[jump])) > 12 * usual and _lasts(column, jump, within):
+                found.append(
+                    f"SPLIT? {name!r} {text} from one row to the next ({look.where(int(jump) + 1)}) and stays there: if "
+                    "it is a split of shares or a change of units, use adjusted values"
+                )
+    return found[:SHOWN]
+
+
+def _factor(ratio: float) -> str | None:
+    for factor in FACTORS:
+        if abs(ratio * factor - 1) < NEAR:
+            return f"falls to {'2/3' if factor == 1.5 else f'1/{factor:g}'}"
+        if abs(ratio / factor - 1) < NEAR:
+            return f"rises to {factor:g} times"
+    return None
+
+
+def _lasts(column: np.ndarray, jump: int, within: np.ndarray) -> bool:
+    """Whether a few rows before and behind a jump stay apart."""
+    before, behind = column[max(jump - 4, 0) : jump + 1], column[jump + 1 : jump + 6]
+    if len(behind) < 3 or not within[max(jump - 4, 0) : jump + 5].all():
+        return False
+    return bool(np.nanmax(before) < np.nanmin(behind) or np.nanmin(before) > np.nanmax(behind))
+
+
+def twins(look: Look) -> list[str]:
+    """Columns that say the same in every row."""
+    sample = look.values[:: max(len(look.values) // SAMPLE, 1)]
+    found, seen = [], {}
+    for place, name in look.numeric:
+        if np.isfinite(sample[:, place]).sum() < LEAST or np.nanmin(sample[:, place]) == np.nanmax(sample[:, place]):
+            continue
+        other = seen.setdefault(np.nan_to_num(sample[:, place]).tobytes(), place)
+        if other != place and np.array_equal(look.values[:, other], look.values[:, place], equal_nan=True):
+            found.append(
+                f"TWICE? the columns {look.schema.given[other]!r} and {name!r} are equal; one of them is enough"
+            )
+    return found
+
+
+def still_covariates(look: Look) -> list[str]:
+    """Covariates that never change."""
+    covariates = [(i, name) for i, name in enumerate(look.schema.given) if i >= len(look.schema.targets)]
+    names = [
+        name
+        for i, name in covariates
+        if len(known := look.values[np.isfinite(look.values[:, i]), i])
+        and known[0] == known[-1] == known.min() == known.max()
+    ]
+    return [f"the covariate {name!r} never changes: it tells nothing" for name in names]
+
+
+def coarse(look: Look) -> list[str]:
+    """Columns whose steps are those of 32-bit numbers: digits were lost before the file was written."""
+    found = []
+    for place, name in look.numeric:
+        column = look.values[: 4 * SAMPLE, place]
+        known = column[np.isfinite(column)]
+        level = float(np.abs(known).max(initial=0.0))
+        if len(known) < LEAST or not 1 < level < 1e30:
+            continue
+        spacing = float(np.spacing(np.float32(level)))
+        steps = np.abs(np.diff(known))
+        steps = steps[steps > 0]
+        if len(steps) < LEAST // 3 or np.median(steps) > 16 * spacing or not (known == known.astype(np.float32)).all():
+            continue
+        if spacing > 1 or (known != np.round(known)).any():
+            found.append(
+                f"DIGITS? {name!r} moves in steps of {spacing:g} at a level of {level:g}: it was stored in 32 bits and "
+                "lost its last digits; export it in 64 bits"
+            )
+    return found
+
+
+def _within(rows: Rows) -> np.ndarray:
+    """Whether each row and the next belong to one series, bool [row - 1]."""
+    within = np.ones(max(len(rows.times) - 1, 0), dtype=bool)
+    within[rows.offsets[1:-1] - 1] = False
+    return within
+
+
+def _days(step: np.timedelta64) -> str:
+    return f"{step / np.timedelta64(1, 'D'):,.0f} days"
