@@ -258,4 +258,5 @@ def _command(named: str, asked: Schema, found: Schema, target: str | None, horiz
     lists = {"--past": asked.past, "--future": asked.future, "--categorical": asked.categorical}
     lists |= {"--holidays": (asked.holidays or "",), "--exchange": (asked.exchange or "",)}
     words += [f"{flag} {shlex.quote(','.join(names))}" for flag, names in lists.items() if any(names)]
+    words += [asked.format.flags()] if asked.format.flags() else []
     return " ".join([*words, "--horizon", str(horizon) if horizon else "STEPS"])

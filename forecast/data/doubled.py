@@ -14,33 +14,27 @@ from forecast.data.schema import Schema
 from forecast.data.tables import Table
 
 
-def settle(
-    table: Table, schema: Schema, rows: Rows, values: np.ndarray, found: Findings
-) -> tuple[Rows, np.ndarray, np.ndarray]:
+def settle(table: Table, schema: Schema, rows: Rows, values: np.ndarray, found: Findings) -> tuple[Rows, np.ndarray]:
     """Rows and values with doubled rows dealt with as `Format.duplicates` says; a problem where it says nothing.
 
     Args:
         values: float64 [row, channel], in the order of `rows`.
-
-    Returns:
-        Rows, values, and which rows were kept, bool [row before].
     """
-    every = np.ones(len(rows.times), dtype=bool)
     policy = schema.format.duplicates
     if not rows.doubled.any():
-        return rows, values, every
+        return rows, values
     if policy == "refuse" or (policy == "drop" and not _equal(rows, values).all()):
         check_doubled(table, rows, _hint(table, schema, rows, values, policy), found)
-        return rows, values, every
+        return rows, values
     if policy in ("mean", "sum") and schema.categorical:
         found.problems.append(f"categories have no {policy}: use {advice('duplicates', 'last')}")
-        return rows, values, every
+        return rows, values
     keep, values = _one_of_each(rows, values, policy)
     left = int((~keep).sum())
     how = {"drop": "equal ones were dropped", "first": "the first was kept", "last": "the last was kept"}
     said = how.get(policy, f"their {policy} was taken")
     found.notes.append(f"{left:,} more {'row' if left == 1 else 'rows'} of a time that was there already: {said}")
-    return _kept(rows, keep), values[keep], keep
+    return _kept(rows, keep), values[keep]
 
 
 def _kept(rows: Rows, keep: np.ndarray) -> Rows:

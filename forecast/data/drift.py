@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from forecast.data.suspicions import SAMPLE, Look
+from forecast.data.look import SAMPLE, Look
 
 FAR = 8.0
 """Standard deviations outside of the range of the fit from which a value is shouted about."""

@@ -22,9 +22,9 @@ CELL = re.compile(
 TIMES = {"k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "bn": 1e9, "Mio": 1e6, "Mrd": 1e9, "mn": 1e6}
 CURRENCIES = "$ € £ ¥ ₹ US$ R$ A$ C$ HK$ kr zł USD EUR GBP CHF JPY INR CNY SEK NOK DKK PLN CAD AUD BRL Rs"
 MEASURES = (
-    "% ‰ pct percent ° °C °F C F K degC degF kW MW GW W kWh MWh GWh Wh V A mA Hz kHz MHz m km cm mm mi ft in m/s km/h mph "
-    "kn kts hPa mbar bar Pa kPa psi kg g mg t lb l L ml m² m³ m2 m3 µg/m³ µg/m3 ug/m3 mg/m3 W/m² W/m2 ppm ppb h min s ms "
-    "bps bp x pcs units"
+    "% ‰ pct percent ° °C °F C F K degC degF kW MW GW W kWh MWh GWh Wh V A mA Hz kHz MHz m km cm mm mi ft in m/s km/h "
+    "mph kn kts hPa mbar bar Pa kPa psi kg g mg t lb l L ml m² m³ m2 m3 µg/m³ µg/m3 ug/m3 mg/m3 W/m² W/m2 ppm ppb "
+    "h min s ms bps bp x pcs units"
 )
 PREFIXES, SUFFIXES = frozenset(CURRENCIES.split()), frozenset((CURRENCIES + " " + MEASURES).split())
 EASTERN = re.compile("[^\x00-\x7f]")

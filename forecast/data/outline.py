@@ -23,6 +23,7 @@ from forecast.errors import DataError
 
 HEAD = 1 << 18
 SAMPLE = 200
+PLAIN = Format()
 COMMENTS = ("#", "%", "//")
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 MARKUP = re.compile(r"<(?:!doctype|!--|\?xml|html|head|body|table|div|script|p\b)", re.IGNORECASE)
@@ -62,7 +63,7 @@ class Outline:
     skip: int
     quoted: bool
     sample: pd.DataFrame
-    format: Format = Format()
+    format: Format = PLAIN
     encoding: str = UTF8
     comment: str | None = None
     repairs: tuple[str, ...] = ()
@@ -74,7 +75,7 @@ class Outline:
         return self.encoding == UTF8 and self.comment is None and self.separator != " " and not self.format.skip_footer
 
 
-def sniff(path: str | Path, form: Format = Format()) -> Outline:
+def sniff(path: str | Path, form: Format = PLAIN) -> Outline:
     """Open a file and understand its first lines.
 
     Args:

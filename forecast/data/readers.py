@@ -18,11 +18,12 @@ from forecast.data.doubled import settle
 from forecast.data.drift import drifted, ranges
 from forecast.data.format import Format, advice
 from forecast.data.leaks import leaks
+from forecast.data.look import Look
 from forecast.data.outline import sniff
 from forecast.data.panel import Panel
 from forecast.data.rows import Rows, arrange, describe_gaps, gaps
 from forecast.data.schema import Schema
-from forecast.data.suspicions import Look, suspicions
+from forecast.data.suspicions import suspicions
 from forecast.data.tables import Table
 from forecast.errors import DataError
 
@@ -156,7 +157,7 @@ def analyse(table: Table, schema: Schema) -> Analysis:
     schema = replace(schema, categories=tuple(known[name] for name in schema.categorical))
     values = np.concatenate([values, past, future], axis=1) if past.size or future.size else values
     if rows is not None:
-        rows, values, kept = settle(table, schema, rows, rows.take(values), found)
+        rows, values = settle(table, schema, rows, rows.take(values), found)
         finite = np.where(np.isinf(values), np.nan, values)
         checks.check_targets(finite[:, : len(schema.targets)], schema.targets, rows, found)
         checks.note_missing(values, schema.given, len(schema.targets), found)

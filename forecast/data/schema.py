@@ -10,6 +10,7 @@ from forecast.data.format import Format
 from forecast.errors import SettingsError
 
 HOLIDAY = "holiday"
+PLAIN = Format()
 
 
 class Layout(NamedTuple):
@@ -79,7 +80,7 @@ class Schema:
     holidays: str | None = None
     exchange: str | None = None
     whole_days: bool | None = None
-    format: Format = Format()
+    format: Format = PLAIN
     ranges: tuple[tuple[float, float, float], ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:

@@ -59,7 +59,7 @@ def separator_of(path: Path, lines: list[str], form: Format) -> tuple[str, int]:
 def _fit(lines: list[str], separator: str) -> _Fit:
     rows = list(csv.reader(lines, delimiter=separator))
     widths = [len(row) for row in rows if row]
-    width, count = Counter(widths).most_common(1)[0] if widths else (1, 0)
+    width = Counter(widths).most_common(1)[0][0] if widths else 1
     before = _before(rows, width)
     rest = widths[before:]
     return _Fit(separator, width, rest.count(width) / len(rest) if rest else 0.0, before, rows)

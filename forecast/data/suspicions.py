@@ -2,50 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
-
 import numpy as np
 
-from forecast.data.format import flag
+from forecast.data.extremes import sentinels
+from forecast.data.look import FEW, LEAST, SAMPLE, SHOWN, Look
 from forecast.data.rows import Rows, day
-from forecast.data.schema import Schema
 from forecast.data.wording import and_more
 
-SAMPLE = 4096  # rows by which the usual values of a column are judged
-APART = 8.0  # ranges of the others
-LEAST = 30  # rows below which nothing is usual
-SHOWN = 5
 YEAR = np.timedelta64(365, "D")
 DAY_US = 86_400_000_000
 FACTORS = (2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 20.0, 1.5)
 NEAR = 0.02
-FEW = 0.05
-SENTINELS = (-9999.0, -999.0, -99.0, -99.9, -99.99, -999.9, -8888.0, -200.0, 9999.0, 99999.0, 999.0, 999.9, 9999.9)
-
-
-class Look(NamedTuple):
-    """What is looked at.
-
-    Args:
-        rows: in order.
-        values: float64 [row, channel], NaN where missing.
-        schema: names of the channels; with the ranges of training where there was one.
-    """
-
-    rows: Rows
-    values: np.ndarray
-    schema: Schema
-
-    @property
-    def numeric(self) -> Iterable[tuple[int, str]]:
-        """Channels that are no categories."""
-        return [(i, name) for i, name in enumerate(self.schema.given) if name not in self.schema.categorical]
-
-    def where(self, row: int) -> str:
-        """A row in words."""
-        series = self.rows.series[int(self.rows.row_series[row])] if len(self.rows.series) > 1 else ""
-        return f"{day(self.rows.times[row])}" + (f" of series {series!r}" if series else "")
 
 
 def suspicions(look: Look) -> list[str]:
@@ -53,6 +20,7 @@ def suspicions(look: Look) -> list[str]:
 
     Example:
         >>> from forecast.data.rows import arrange
+        >>> from forecast.data.schema import Schema
         >>> days = np.arange("2024-01-01", "2024-03-01", dtype="M8[D]").astype("M8[us]")
         >>> y = np.r_[np.linspace(100.0, 104.0, 40), np.linspace(52.0, 53.0, 20)]
         >>> rows = arrange(days, None, ("",))
@@ -139,37 +107,6 @@ def _strangers(look: Look) -> list[str]:
     return [f"TYPO? series with hardly any rows, where others have {int(np.median(lengths)):,}: {shown}"]
 
 
-def sentinels(look: Look) -> list[str]:
-    """Values that are extreme and come again and again: -9999 for a missing cell."""
-    found = []
-    for place, name in look.numeric:
-        column = look.values[:, place]
-        known = column[np.isfinite(column)]
-        if len(known) < LEAST:
-            continue
-        for value in (float(known.min()), float(known.max())):
-            count = int((known == value).sum())
-            if count > 1 and _stands_apart(known[known != value], value):
-                text = f"{value:g}" if abs(value) < 1e15 else repr(value)
-                found.append(
-                    f"SENTINEL? {count:,} of {len(column):,} values of {name!r} are {text}, far from all others: if it "
-                    f"stands for missing cells, use {flag('missing', (text,))}"
-                )
-    return found
-
-
-def _stands_apart(others: np.ndarray, value: float) -> bool:
-    if len(others) < 2:
-        return value in SENTINELS
-    sample = others[:: max(len(others) // SAMPLE, 1)]
-    low, high = np.quantile(sample, [0.01, 0.99])
-    near = others.min() if value < others.min() else others.max()
-    distance = abs(value - near)
-    if value in SENTINELS and distance > 0.25 * max(high - low, abs(value) / 1000):
-        return bool(value < 0 <= near or distance > high - low)
-    return bool(distance > APART * max(high - low, 1e-300) and distance > abs(near) / 2)
-
-
 def splits(look: Look) -> list[str]:
     """Jumps by a factor such as 1/2 from one row to the next, that last: a split of shares that was not adjusted."""
     found, within = [], _within(look.rows)
@@ -187,8 +124,8 @@ def splits(look: Look) -> list[str]:
             text = _factor(float(ratio[jump]))
             if text and abs(np.log(ratio[jump])) > 12 * usual and _lasts(column, jump, within):
                 found.append(
-                    f"SPLIT? {name!r} {text} from one row to the next ({look.where(int(jump) + 1)}) and stays there: if "
-                    "it is a split of shares or a change of units, use adjusted values"
+                    f"SPLIT? {name!r} {text} from one row to the next ({look.where(int(jump) + 1)}) and stays there: "
+                    "if it is a split of shares or a change of units, use adjusted values"
                 )
     return found[:SHOWN]
 

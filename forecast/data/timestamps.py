@@ -22,6 +22,7 @@ TAIL = r"\s*(?:[zZ]|[+-]\d\d:?\d\d)$"
 NAMES = ("time", "date", "ds", "timestamp", "datetime", "day", "week", "month", "quarter", "year", "period")
 YEARS = ("year", "jahr", "annee", "année", "ano", "año", "anno")
 LATE = r"[ T]24:00(?::00(?:\.0+)?)?(?:$|[^\d:])"
+CLOCK = re.compile(r"(?:\d{1,2}[:.]\d\d(?:[:.]\d\d)?)?")
 MIDNIGHT = r"([ T])24:00(:00(?:\.0+)?)?(?=$|[^\d:])"
 SHAPES = 200
 
@@ -111,6 +112,8 @@ def is_time(column: pd.Series, name: str, form: Format = PLAIN) -> bool:
     dates = name_rank(name) is not None
     if not dates and pd.to_numeric(column, errors="coerce").notna().any():
         return False
+    if all(CLOCK.fullmatch(str(cell).strip()) for cell in column.dropna()):
+        return False  # a time of the day, for some date beside it
     stamps = parse(column, form=form, name=name)
     known = (~stamps.missing).sum()
     read = known - len(stamps.bad)

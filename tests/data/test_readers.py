@@ -332,8 +332,8 @@ def test_parts_of_a_date_in_columns_are_recognised(write: Write, engine: str) ->
     assert panel.schema.time == "year+month"
     assert panel.calendar.alias == "MS"
     assert "the times were joined from the columns year and month" in panel.report
-    (problem,) = problems(write("year,month,y\n2024,1,1\n2024,Feb,5\n"))
-    assert "name the columns of its parts, as in --time year+month" in problem
+    (problem,) = problems(write("year,day,y\n2024,1.5,1\n2024,2.5,5\n"), Schema(targets=["y"], series="year"))
+    assert "no column holds timestamps" in problem
 
 
 # What is refused: the file
