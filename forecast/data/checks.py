@@ -120,7 +120,7 @@ def read_numbers(table: Table, names: tuple[str, ...], role: str, found: Finding
 def _check_size(values: np.ndarray, table: Table, name: str, role: str, found: Findings) -> None:
     """Infinite values and immense ones are problems; whole numbers that a float64 rounds are noted."""
     largest = np.abs(values)
-    if not len(values) or not np.fmax.reduce(largest) > EXACT:
+    if not len(values) or not np.fmax.reduce(largest) >= EXACT:
         return
     endless = np.flatnonzero(np.isinf(values))
     if len(endless):
@@ -134,11 +134,11 @@ def _check_size(values: np.ndarray, table: Table, name: str, role: str, found: F
             f"{role} column {name!r}: values beyond {LARGEST:g}: {table.quote(name, immense)}; use a larger unit, or "
             "--missing VALUE if it stands for a missing cell"
         )
-    rounded = np.flatnonzero((largest > EXACT) & (largest < WHOLE))
+    rounded = np.flatnonzero((largest >= EXACT) & (largest < WHOLE))
     if len(rounded) and not (len(endless) or len(immense)):
+        count = f"{len(rounded):,} {'number' if len(rounded) == 1 else 'numbers'} beyond 2^53"
         found.notes.append(
-            f"{role} column {name!r}: {len(rounded):,} whole numbers beyond 2^53 lose their last digits, the first in "
-            f"{table.rows(rounded[:1])}"
+            f"{role} column {name!r}: {count} may have lost their last digits, the first in {table.rows(rounded[:1])}"
         )
 
 
@@ -227,7 +227,7 @@ def note_open_end(values: np.ndarray, schema: Schema, rows: Rows, found: Finding
     """Say where a forecast would start when the last rows have no target, and nothing is known ahead."""
     if schema.future or not len(values) or not schema.targets:
         return
-    seen = np.isfinite(values[:, : len(schema.targets)]).any(axis=1)
+    seen = np.atleast_1d(np.isfinite(values[:, : len(schema.targets)]).any(axis=1))
     ends = [int(end) - 1 for start, end in zip(rows.offsets[:-1], rows.offsets[1:], strict=True) if end > start]
     open_ends = [end for end in ends if not seen[end]]
     if not open_ends:

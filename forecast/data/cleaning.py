@@ -11,7 +11,8 @@ import numpy as np
 
 from forecast.data.files import UTF8, encoding_problem, open_text
 from forecast.data.format import advice
-from forecast.data.outline import CONTROL, Outline, Record, records_of
+from forecast.data.outline import CONTROL, Outline
+from forecast.data.records import Record, records_of
 from forecast.data.wording import and_more
 from forecast.errors import DataError
 

@@ -69,5 +69,6 @@ def _outliers(look: Look, place: int, known: np.ndarray) -> list[str]:
 
 def _usual(values: np.ndarray) -> tuple[float, float]:
     """The span of nearly all values."""
-    low, high = np.quantile(values[:: max(len(values) // SAMPLE, 1)], [0.01, 0.99])
-    return float(low), float(high)
+    sample = values[:: max(len(values) // SAMPLE, 1)]
+    share = max(0.01, min(3 / len(sample), 0.25))
+    return float(np.quantile(sample, share)), float(np.quantile(sample, 1 - share))

@@ -58,7 +58,7 @@ def header_of(rows: Sequence[Any], form: Format) -> Header:
     names, body, repairs = _stacked(rows)
     names, changed = _stripped(names)
     _require_distinct(names)
-    if not body:
+    if not any(any(cell.strip() for cell in row.cells) for row in body):
         raise ValueError("the file has a header but no rows")
     return Header(_complete(names), body[0].line - 1, list(body), (*repairs, *changed))
 
@@ -95,13 +95,17 @@ def _stacked(rows: Sequence[Any]) -> tuple[list[str], Sequence[Any], list[str]]:
 def _names_too(rows: Sequence[Any], place: int) -> bool:
     """Whether a row holds neither number nor time, in columns that do further down."""
     cells = [cell.strip() for cell in rows[place].cells]
-    if any(is_number(cell) or is_date(cell) or cell in MISSING[1:] for cell in cells):
+    if _holds_data(cells) or any(cell in MISSING[1:] for cell in cells):
         return False
-    below = [row.cells for row in rows[place + 1 :] if len(row.cells) == len(cells)][-20:]
+    below = [row.cells for row in rows[place + 1 :] if len(row.cells) == len(cells) and _holds_data(row.cells)][-20:]
     if len(cells) != len(rows[0].cells) or len(below) < LEAST_BELOW or not any(cells):
         return False
     data = [i for i in range(len(cells)) if all(is_number(row[i]) or is_date(row[i].strip()) for row in below)]
     return len(data) > SHARE * len(cells) and sum(bool(cells[i]) or i == 0 for i in data) > 0
+
+
+def _holds_data(cells: list[str]) -> bool:
+    return any(is_number(cell) or is_date(cell.strip()) for cell in cells)
 
 
 def _with_row(names: list[str], cells: list[str], line: int) -> tuple[list[str], str]:

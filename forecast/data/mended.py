@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.data import numerals
-from forecast.data.checks import Findings, is_number
+from forecast.data.checks import Findings, is_number, numbers, read_numbers
 from forecast.data.format import Format
 from forecast.data.schema import Schema
 from forecast.data.tables import Table
@@ -62,6 +62,11 @@ def _without(frame: pd.DataFrame, form: Format, left_out: set[str | None], found
     return frame.assign(**changed) if changed else frame
 
 
+def _almost(column: pd.Series) -> bool:
+    values, bad = numbers(column)
+    return 0 < len(bad) < np.isfinite(values).sum()
+
+
 def _value(text: str) -> float | None:
     try:
         return float(text)
@@ -80,8 +85,12 @@ def folded(table: Table, schema: Schema, found: Findings) -> tuple[Table, Schema
     wanted = schema.targets if schema.targets and schema.targets != (VALUE,) else frame.columns
     names = [name for name in wanted if name in frame.columns and name != schema.time and is_number(frame[name])]
     missing = [name for name in wanted if name not in frame.columns]
+    found.problems.extend(f"there is no column {name!r} (series)" for name in missing)
+    broken = [name for name in wanted if name in frame.columns and name not in names and name != schema.time]
+    read_numbers(table, tuple(name for name in broken if schema.targets or _almost(frame[name])), "series", found)
+    if not names:
+        found.problems.append("no column holds numbers, and a wide table has one for each series")
     if missing or not names:
-        found.problems.append(f"there is no column {missing[0]!r} (series)" if missing else "no column holds numbers")
         return table, schema
     long = pd.DataFrame(
         {

@@ -143,7 +143,7 @@ def _taken_apart(cells: pd.Series) -> _Parts | None:
 
 def _units(parts: _Parts, form: Format, name: str) -> tuple[np.ndarray, Format, list[str]] | None:
     """Factors of the cells, [cell]; None where units differ, or differ from those that are known."""
-    known = dict(reversed(entry.rsplit("=", 1)[::-1]) for entry in form.units).get(name)
+    known = dict(entry.rsplit("=", 1) for entry in form.units).get(name)
     units = set(parts.unit)
     ones = np.ones(len(parts.core))
     if units == {""}:

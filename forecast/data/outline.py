@@ -8,16 +8,15 @@ import itertools
 import lzma
 import re
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 
 from forecast.data.files import MISSING, UTF8, encoding_of, encoding_problem, open_text, require_file
 from forecast.data.format import Format, advice, flag
 from forecast.data.headers import Header, header_of, is_date, is_number
+from forecast.data.records import Record, records_of
 from forecast.data.separators import separator_of
 from forecast.errors import DataError
 
@@ -30,13 +29,6 @@ MARKUP = re.compile(r"<(?:!doctype|!--|\?xml|html|head|body|table|div|script|p\b
 COMMA_NUMBER = re.compile(r"[+-]?(?:\d+|\d{1,3}(?:[. ]\d{3})+)?(?:,\d+)?(?:[eE][+-]?\d+)?")
 ONLY_DECIMAL = re.compile(r"[+-]?(?:\d{4,}|0?),\d+|[+-]?\d{1,3},(?:\d{1,2}|\d{4,})")
 POINT_NUMBER = re.compile(r"[+-]?\d*\.(?:\d{1,2}|\d{4,})")
-
-
-class Record(NamedTuple):
-    """A record and the line on which it begins, counted from 1."""
-
-    line: int
-    cells: list[str]
 
 
 @dataclass(frozen=True)
@@ -124,31 +116,6 @@ def _require_text(path: Path, head: str) -> None:
         wide = head.count("\0") > len(head) // 4
         remedy = f"it may be UTF-16 without a mark: {advice('encoding', 'utf-16-le')}" if wide else "get it again"
         raise DataError(str(path), [f"binary bytes (0x{code:02x}) in row {row}: the file is damaged; {remedy}"])
-
-
-def records_of(stream: Iterator[str], separator: str, line: int = 1, strict: bool = False) -> Iterator[Record]:
-    """Records of a text with the lines on which they begin; blank lines are none.
-
-    Args:
-        line: number of the first line.
-        strict: refuse quotation marks that do not close, or do so within a field.
-    """
-    if separator == " ":
-        for place, text in enumerate(stream, start=line):
-            if text.strip():
-                yield Record(place, text.split())
-        return
-    first, records = line, csv.reader(stream, delimiter=separator, strict=strict)
-    while True:
-        try:
-            record = next(records)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise csv.Error(f"row {line}: {error}") from None
-        if record:
-            yield Record(line, record)
-        line = first + records.line_num
 
 
 def _outline(path: Path, head: str, form: Format) -> Outline:

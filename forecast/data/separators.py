@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +9,7 @@ from typing import NamedTuple
 from forecast.data.files import MISSING
 from forecast.data.format import Format, advice
 from forecast.data.headers import is_date, is_number
+from forecast.data.records import records_of
 from forecast.errors import DataError
 
 LINES = 60
@@ -57,7 +57,7 @@ def separator_of(path: Path, lines: list[str], form: Format) -> tuple[str, int]:
 
 
 def _fit(lines: list[str], separator: str) -> _Fit:
-    rows = list(csv.reader(lines, delimiter=separator))
+    rows = [record.cells for record in records_of(iter(lines), separator)]
     widths = [len(row) for row in rows if row]
     width = Counter(widths).most_common(1)[0][0] if widths else 1
     before = _before(rows, width)

@@ -120,11 +120,11 @@ def splits(look: Look) -> list[str]:
         if not 0 < len(jumps) <= max(len(ratio) // 100, 3):
             continue
         usual = np.nanmedian(np.abs(np.log(ratio[:: max(len(ratio) // SAMPLE, 1)])))
-        for jump in jumps:
+        for jump in jumps.tolist():
             text = _factor(float(ratio[jump]))
             if text and abs(np.log(ratio[jump])) > 12 * usual and _lasts(column, jump, within):
                 found.append(
-                    f"SPLIT? {name!r} {text} from one row to the next ({look.where(int(jump) + 1)}) and stays there: "
+                    f"SPLIT? {name!r} {text} from one row to the next ({look.where(jump + 1)}) and stays there: "
                     "if it is a split of shares or a change of units, use adjusted values"
                 )
     return found[:SHOWN]

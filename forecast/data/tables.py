@@ -113,7 +113,14 @@ def _read_plain(outline: Outline, columns: Sequence[str], text: Sequence[str], t
     frame = _parsed(outline, None, columns, text, time)
     if frame is None or any(_blank(frame[name]) for name in time if name in frame):
         return None  # rows without a time may be empty altogether
+    if any(pd.api.types.is_integer_dtype(kind) for kind in frame.dtypes) and _hexadecimal(outline):
+        return None  # pyarrow reads 0x10 as 16
     return Table(frame, str(outline.path), outline)
+
+
+def _hexadecimal(outline: Outline) -> bool:
+    with open_bytes(outline.path) as stream:
+        return any(b"0x" in block or b"0X" in block for block in iter(lambda: stream.read(1 << 24), b""))
 
 
 def _blank(column: pd.Series) -> bool:
@@ -125,7 +132,7 @@ def _blank(column: pd.Series) -> bool:
 def _read_cleaned(outline: Outline, columns: Sequence[str], text: Sequence[str], time: Sequence[str]) -> Table:
     clean = cleaned(outline)
     frame = None
-    if importlib.util.find_spec("pyarrow"):
+    if importlib.util.find_spec("pyarrow") and b"0x" not in clean.text.lower():
         frame = _parsed(outline, clean, columns, text, time)
     frame = _read_pandas(outline, clean, columns, [*text, *time]) if frame is None else frame
     if not len(frame):

@@ -21,6 +21,7 @@ OFFSET = r"\d{1,2}:\d\d.*(?:[zZ]|[+-]\d\d:?\d\d)$"
 TAIL = r"\s*(?:[zZ]|[+-]\d\d:?\d\d)$"
 NAMES = ("time", "date", "ds", "timestamp", "datetime", "day", "week", "month", "quarter", "year", "period")
 YEARS = ("year", "jahr", "annee", "année", "ano", "año", "anno")
+LEAP = r":6\d(?:\D|$)"
 LATE = r"[ T]24:00(?::00(?:\.0+)?)?(?:$|[^\d:])"
 CLOCK = re.compile(r"(?:\d{1,2}[:.]\d\d(?:[:.]\d\d)?)?")
 MIDNIGHT = r"([ T])24:00(:00(?:\.0+)?)?(?=$|[^\d:])"
@@ -112,7 +113,7 @@ def is_time(column: pd.Series, name: str, form: Format = PLAIN) -> bool:
     dates = name_rank(name) is not None
     if not dates and pd.to_numeric(column, errors="coerce").notna().any():
         return False
-    if all(CLOCK.fullmatch(str(cell).strip()) for cell in column.dropna()):
+    if "dat" not in name.lower() and all(CLOCK.fullmatch(str(cell).strip()) for cell in column.dropna()):
         return False  # a time of the day, for some date beside it
     stamps = parse(column, form=form, name=name)
     known = (~stamps.missing).sum()
@@ -139,7 +140,7 @@ def _texts(distinct: pd.Index) -> pd.Index:
     if (
         pd.api.types.is_float_dtype(distinct)
         and (distinct == np.floor(distinct)).all()
-        and (abs(distinct) < 2**62).all()
+        and (np.abs(distinct.to_numpy()) < 2**62).all()
     ):
         distinct = distinct.astype("int64")
     return distinct.astype(str).str.strip()
@@ -195,7 +196,7 @@ def _told(texts: pd.Index, form: Format, name: str) -> Parsed | None:
     if unit == "YYYYMMDD":
         values = read_as(texts.where(texts.str.len() == 8), "%Y%m%d")
     else:
-        values = counted(pd.to_numeric(texts, errors="coerce").to_numpy(dtype=float), unit)
+        values = counted(pd.to_numeric(texts.to_series(), errors="coerce").to_numpy(dtype=float), unit)
     problem = f"not one number is a plausible time with {advice('date_unit', unit)}" if np.isnat(values).all() else None
     return Parsed(values, problem=problem)
 
@@ -254,6 +255,9 @@ def _from_format(texts: pd.Index, example: str, aware: bool) -> Parsed:
     best: np.ndarray | None = None
     for style in formats:
         values = read_as(texts, style, aware)
+        values = (
+            values if style == "ISO8601" else np.where(texts.str.contains(LEAP), np.datetime64("NaT", "us"), values)
+        )
         best = values if best is None or np.isnat(values).sum() < np.isnat(best).sum() else best
         if not np.isnat(best).any():
             break

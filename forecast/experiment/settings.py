@@ -200,11 +200,11 @@ def _schema(table: Mapping[str, object], source: str) -> Schema:
 
 def _said(schema: Schema) -> dict[str, object]:
     """A schema as a table: what was said of it, not what was found in the data."""
-    table, form = asdict(replace(schema, categories=())), schema.format
+    form = schema.format
     told = {field.name: getattr(form, field.name) for field in fields(form)}
-    usual = {field.name: field.default for field in fields(form)}
-    del table["ranges"]
-    return table | {"format": {name: value for name, value in told.items() if value != usual[name]}}
+    told = {name: value for name, value in told.items() if value != getattr(Format(), name)}
+    table: dict[str, object] = {**asdict(replace(schema, categories=(), ranges=())), "format": told}
+    return {name: value for name, value in table.items() if name != "ranges" and value != {}}
 
 
 def _part(table: Mapping[str, object], key: str, source: str) -> Mapping[str, object]:

@@ -1,0 +1,247 @@
+"""Bad input, the file itself: bytes, encodings, separators, headers, rows."""
+
+from __future__ import annotations
+
+import gzip
+
+from catalogue import GOOD, NONE, POWERS, TIMED, Case, Schema, Y, daily, packed, parquet, told
+
+FILES = [
+    Case("nothing", b"", ("the file is empty (0 bytes)",)),
+    Case("blank lines only", b"\n \n\r\n", ("blank lines only",)),
+    Case("comments only", b"# a\n# b\n", ("nothing but comments",)),
+    Case("a header only", b"date,y\n", ("a header but no rows",)),
+    Case("a header and empty rows", b"date,y\n,\n,\n", ("a header but no rows",)),
+    Case("no header", b"2024-01-01,1\n2024-01-02,2\n", ("row 1 is data (2024-01-01, 1)", "--columns time,column1")),
+    Case(
+        "no header, the names told",
+        b"2024-01-01,1\n2024-01-02,2\n",
+        ("the calendar",),
+        [1, 2],
+        schema=told(columns=("day", "y")),
+    ),
+    Case(
+        "too few names told",
+        b"2024-01-01,1,5\n",
+        ("row 1 has 3 fields, --columns names 2",),
+        schema=told(columns=("a", "b")),
+    ),
+    Case("a byte order mark", b"\xef\xbb\xbf" + GOOD.encode(), (), POWERS),
+    Case(
+        "a byte order mark and quotes",
+        b"\xef\xbb\xbf" + b'"date","y"\n"2024-01-01","1"\n"2024-01-02","2"\n',
+        (),
+        [1, 2],
+    ),
+    Case("UTF-16 with a mark", GOOD.encode("utf-16"), ("read as UTF-16, as its first bytes say",), POWERS, repair=True),
+    Case(
+        "UTF-16, tabs, as Excel writes it", GOOD.replace(",", "\t").encode("utf-16"), ("UTF-16",), POWERS, repair=True
+    ),
+    Case("UTF-32 with a mark", GOOD.encode("utf-32"), ("UTF-32",), POWERS, repair=True),
+    Case("UTF-16 without a mark", GOOD.encode("utf-16-le"), ("binary bytes (0x00) in row 1", "--encoding utf-16-le")),
+    Case("UTF-16 without a mark, told", GOOD.encode("utf-16-le"), (), POWERS, schema=told(encoding="utf-16-le")),
+    Case(
+        "Windows-1252",
+        "date,température\n2024-01-01,1\n".encode("cp1252"),
+        ("byte 0xe9 in row 1", "temp\u00e9r", "--encoding cp1252"),
+    ),
+    Case(
+        "Windows-1252, told", daily(1, 2, header="date,é").encode("cp1252"), (), [1, 2], schema=told(encoding="cp1252")
+    ),
+    Case("Latin-1 in a late row", (GOOD + "2024-01-05,é\n").encode("latin-1"), ("byte 0xe9 in row 6",)),
+    Case("told UTF-8, is not", GOOD.encode() + b"\xff\n", ("byte 0xff in row 6",), schema=told(encoding="utf-8")),
+    Case("semicolons", GOOD.replace(",", ";").encode(), (), POWERS),
+    Case("tabs", GOOD.replace(",", "\t").encode(), (), POWERS),
+    Case("bars", GOOD.replace(",", "|").encode(), (), POWERS),
+    Case("blanks", GOOD.replace(",", "   ").encode(), ("separated by blanks", "--separator space")),
+    Case("blanks, told", GOOD.replace(",", "   ").encode(), (), POWERS, schema=told(separator="space")),
+    Case("an unusual separator", GOOD.replace(",", "~").encode(), ("no column holds timestamps",)),
+    Case("an unusual separator, told", GOOD.replace(",", "~").encode(), (), POWERS, schema=told(separator="~")),
+    Case(
+        "a semicolon and decimal commas",
+        daily("1,5", "2,25", "3", mark=";").encode(),
+        ("decimal comma",),
+        [1.5, 2.25, 3],
+        repair=True,
+    ),
+    Case("two separators fit", b"a;b,c;d\nx;y,z;w\n", ("may be separated by", "--separator ';'")),
+    Case(
+        "two separators fit, told",
+        b"date;a,y\n2024-01-01;5,1\n2024-01-02;7,2\n",
+        (),
+        [5.1, 7.2],
+        schema=told(separator=";", decimal=","),
+    ),
+    Case(
+        "a separator behind each row",
+        b"date,y\n2024-01-01,1,\n2024-01-02,2,\n",
+        ("empty fields behind the last column",),
+        [1, 2],
+        repair=True,
+    ),
+    Case(
+        "a row too long",
+        b"date,y\n2024-01-01,1\n2024-01-02,2,3\n2024-01-03,4\n",
+        ("the header has 2 columns, but row 3 has 3 fields ('2024-01-02,2,3')",),
+    ),
+    Case("a row too short", b"date,y,z\n2024-01-01,1,2\n2024-01-02,2\n2024-01-03,3,4\n", ("row 3 has 2 fields",)),
+    Case(
+        "cut off in the last row",
+        b"date,y,z\n2024-01-01,1,2\n2024-01-02,2",
+        ("row 3 has 2 fields", "was the file cut off?"),
+    ),
+    Case("many rows too long", ("date,y\n" + "2024-01-01,1,2\n" * 30).encode(), ("row 21 has 3 fields", "and 10 more")),
+    Case(
+        "a quotation mark never closed",
+        b'date,note,y\n2024-01-01,"a,1\n2024-01-02,b,2\n',
+        ("row 2", "is a quotation mark open?"),
+    ),
+    Case(
+        "a quotation mark within a field", b'date,note,y\n2024-01-01,5" disk,1\n2024-01-02,b,2\n', (), [1, 2], schema=Y
+    ),
+    Case("a cell of two lines", b'date,note,y\n2024-01-01,"a\nb",1\n2024-01-02,c,x\n', ("'x' in row 4",), schema=TIMED),
+    Case(
+        "NUL bytes in a row",
+        b"date,y\n2024-01-01,1\n\x00\x00\x00\n2024-01-03,2\n",
+        ("binary bytes (0x00) in row 3", "damaged"),
+    ),
+    Case(
+        "a control character in a number",
+        b"date,y\n2024-01-01,1\n2024-01-02,\x072\n",
+        ("binary bytes (0x07) in row 3",),
+    ),
+    Case("a web page", b"<!DOCTYPE html>\n<html><body>404</body></html>\n", ("this is a web page",)),
+    Case("a piece of a web page", b"\n  <table><tr><td>1</td></tr></table>\n", ("this is a web page",)),
+    Case("JSON", b'[{"date": "2024-01-01", "y": 1}]\n', ("this is JSON",)),
+    Case("a workbook", packed("", "xl/workbook.xml"), ("this is an Excel workbook",)),
+    Case("an old workbook", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 99, ("this is an Excel workbook",)),
+    Case("a zip archive of one file", packed(GOOD), (), POWERS, file="data.zip"),
+    Case("a zip archive of two files", packed(GOOD, more=("b.csv",)), ("holds 2 files",), file="data.zip"),
+    Case("a damaged zip archive", packed(GOOD)[:-9], ("cannot be opened",), file="data.zip"),
+    Case("gzip without its suffix", gzip.compress(GOOD.encode()), (), POWERS),
+    Case("gzip cut off", gzip.compress((GOOD * 99).encode())[:-20], ("data.csv: the file cannot be",)),
+    Case("gzip of UTF-16", gzip.compress(GOOD.encode("utf-16")), ("UTF-16",), POWERS, repair=True),
+    Case("Parquet named .csv", parquet(), (), [1, 2, 4]),
+    Case("damaged Parquet", parquet()[:200], ("the Parquet file is damaged",), file="data.parquet"),
+    Case(
+        "comments above the header",
+        ("# source: here\n# unit: m\n" + GOOD).encode(),
+        ("2 lines at the top left out", "--comment '#'"),
+        POWERS,
+        repair=True,
+    ),
+    Case("comments above, told", ("# source\n" + GOOD).encode(), (), POWERS, schema=told(comment="#")),
+    Case(
+        "comments among the rows",
+        b"date,y\n2024-01-01,1\n# broken sensor, again, and again\n2024-01-02,2\n",
+        ("row 3 has 3 fields", "--comment '#'"),
+    ),
+    Case(
+        "comments among the rows, told",
+        b"date,y\n2024-01-01,1\n# broken sensor\n2024-01-02,2\n",
+        (),
+        [1, 2],
+        schema=told(comment="#"),
+    ),
+    Case(
+        "names in the last comment",
+        b"# made by hand\n# date,y\n2024-01-01,1\n2024-01-02,2\n",
+        ("taken from the last comment: date, y",),
+        [1, 2],
+        repair=True,
+    ),
+    Case(
+        "a title above the header",
+        ("Monthly report\n\n" + GOOD).encode(),
+        ("1 line before the header left out: 'Monthly report'",),
+        POWERS,
+        repair=True,
+    ),
+    Case(
+        "yfinance, one ticker",
+        b"Price,Close,High\nTicker,AAPL,AAPL\nDate,,\n2024-01-02,1,2\n2024-01-03,2,3\n2024-01-04,4,5\n",
+        ("row 2 holds no data, it was left out (AAPL)", "row 3 names the first column 'Date'"),
+        [1, 2, 4],
+        repair=True,
+    ),
+    Case(
+        "yfinance, two tickers",
+        b"Price,Close,Close\nTicker,AAPL,MSFT\nDate,,\n2024-01-02,1,2\n2024-01-03,2,3\n2024-01-04,4,5\n",
+        ("joined to the names of the columns, such as 'Close AAPL'",),
+        [1, 2, 4],
+        schema=Schema(targets=["Close AAPL"], past=["Close MSFT"]),
+        repair=True,
+    ),
+    Case(
+        "a row of units",
+        b"date,y\nUTC,m/s\n2024-01-01,1\n2024-01-02,2\n2024-01-03,4\n",
+        ("row 2 holds no data, it was left out (m/s)",),
+        [1, 2, 4],
+        repair=True,
+    ),
+    Case(
+        "a footer of one field",
+        (GOOD + "Source: bank\n").encode(),
+        ("row 6 has 1 field ('Source: bank')", "--skip-footer 1"),
+    ),
+    Case("a footer of the right width", (GOOD + "Total,15\n").encode(), ("'Total' in row 6", "--skip-footer 1")),
+    Case("a footer, told", (GOOD + "Total,15\nSource: bank\n").encode(), (), POWERS, schema=told(skip_footer=2)),
+    Case("two columns of one name", b"date,y,x,y\n2024-01-01,1,2,3\n", ("2 columns are called 'y' (columns 2 and 4)",)),
+    Case(
+        "an exported index",
+        b",date,y\n0,2024-01-01,1\n1,2024-01-02,2\n2,2024-01-03,4\n",
+        ("'Unnamed: 0' has no name: left out",),
+        [1, 2, 4],
+    ),
+    Case("dates without a name", b",y\n2024-01-01,1\n2024-01-02,2\n", (), [1, 2]),
+    Case(
+        "blanks in the header",
+        b"date , y\n2024-01-01,1\n2024-01-02,2\n",
+        ("blanks around the names",),
+        [1, 2],
+        schema=Y,
+        repair=True,
+    ),
+    Case("blanks in the header make two names one", b"date,y, y\n2024-01-01,1,2\n", ("2 columns are called 'y'",)),
+    Case("line ends of an old Mac", GOOD.replace("\n", "\r").encode(), (), POWERS),
+    Case("line ends of Windows", GOOD.replace("\n", "\r\n").encode(), (), POWERS),
+    Case("mixed line ends", b"date,y\r\n2024-01-01,1\n2024-01-02,2\r\n", (), [1, 2]),
+    Case("no line end at the end", GOOD.rstrip().encode(), (), POWERS),
+    Case(
+        "empty rows at the end", (GOOD + ",\n,\n").encode(), ("2 rows without any value left out",), POWERS, repair=True
+    ),
+    Case(
+        "empty rows among the rows",
+        b"date,y\n2024-01-01,1\n,\n2024-01-02,2\n",
+        ("1 row without any value left out",),
+        [1, 2],
+        repair=True,
+    ),
+    Case(
+        "empty columns at the end", b"date,y,,\n2024-01-01,1,,\n2024-01-02,2,,\n", (), [1, 2]
+    ),
+    Case(
+        "missing cells of many kinds",
+        daily("NA", "1", "null", "NaN", "n/a", "2").encode(),
+        ("4 of 6 values of 'y' are missing",),
+        [NONE, 1, NONE, NONE, NONE, 2],
+    ),
+    Case(
+        "one very long cell",
+        (f"date,note,y\n2024-01-01,{'x' * 200_000},1\n2024-01-02,b,2\n").encode(),
+        ("row 2: field larger than field limit",),
+        schema=Y,
+    ),
+    Case(
+        "one very long cell, quoted",
+        (f'date,note,y\n2024-01-01,"{"x" * 200_000}",1\n2024-01-02,b,2\n').encode(),
+        ("row 2: field larger than field limit",),
+        schema=Y,
+    ),
+    Case(
+        "an unknown column",
+        GOOD.encode(),
+        ("there is no column 'Y' (target); did you mean 'y'?",),
+        schema=Schema(targets=["Y"]),
+    ),
+]
