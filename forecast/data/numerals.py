@@ -27,6 +27,8 @@ MEASURES = (
     "h min s ms bps bp x pcs units"
 )
 PREFIXES, SUFFIXES = frozenset(CURRENCIES.split()), frozenset((CURRENCIES + " " + MEASURES).split())
+HEAD = 100  # cells by which a column of words is told from one of numbers
+TO_ASCII = str.maketrans({"\u2212": "-", **dict.fromkeys(BLANKS, " ")})
 EASTERN = re.compile("[^\x00-\x7f]")
 
 
@@ -71,6 +73,8 @@ def read(column: pd.Series, form: Format, name: str) -> Numerals | None:
         >>> read(pd.Series(["$1", "$2", "$3"]), Format(), "y").repairs
         ("the unit '$' was taken off",)
     """
+    if not _promising(column):
+        return None
     texts = column.astype(object).map(lambda cell: cell.strip() if isinstance(cell, str) else cell)
     absent = (texts.isna() | texts.isin([*MISSING, *form.missing])).to_numpy()
     if absent.all() or not any(isinstance(cell, str) for cell in texts[~absent]):
@@ -97,6 +101,12 @@ def read(column: pd.Series, form: Format, name: str) -> Numerals | None:
     return Numerals(values, (*repairs, *said, *unit_said, *size_said, *_brackets(cells)), form)
 
 
+def _promising(column: pd.Series) -> bool:
+    """Whether some of the first cells look like numbers."""
+    head = [cell for cell in column.head(HEAD).tolist() if isinstance(cell, str)]
+    return not head or any(CELL.fullmatch(cell.strip().translate(TO_ASCII)) for cell in head)
+
+
 def _placeholders(cells: pd.Series, form: Format) -> tuple[np.ndarray, Format, list[str]]:
     """Which cells say in the usual ways that nothing is there, again and again."""
     counts = cells[cells.isin(PLACEHOLDERS)].value_counts()
@@ -109,11 +119,8 @@ def _placeholders(cells: pd.Series, form: Format) -> tuple[np.ndarray, Format, l
 def _ascii(cells: pd.Series) -> tuple[pd.Series, list[str]]:
     if not cells.str.contains(EASTERN).any():
         return cells, []
-    plain = cells.str.replace("\u2212", "-", regex=False)
-    said = ["signs '−' (U+2212) were read as minus"] if (plain != cells).any() else []
-    for blank in BLANKS:
-        plain = plain.str.replace(blank, " ", regex=False)
-    return plain.str.strip(), said
+    said = ["signs '−' (U+2212) were read as minus"] if cells.str.contains("\u2212").any() else []
+    return cells.str.translate(TO_ASCII).str.strip(), said
 
 
 def _taken_apart(cells: pd.Series) -> _Parts | None:
