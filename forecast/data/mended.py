@@ -48,7 +48,7 @@ def _columns(names: Sequence[str]) -> str:
 
 def _without(frame: pd.DataFrame, form: Format, left_out: set[str | None], found: Findings) -> pd.DataFrame:
     """Numbers that stand for missing cells are taken out."""
-    absent = [value for text in form.missing if (value := _value(text)) is not None]
+    absent = sentinels(form)
     if not absent:
         return frame
     changed = {}
@@ -60,6 +60,16 @@ def _without(frame: pd.DataFrame, form: Format, left_out: set[str | None], found
         if which.any():
             changed[name] = np.where(which, np.nan, values)
     return frame.assign(**changed) if changed else frame
+
+
+def sentinels(form: Format) -> list[float]:
+    """The numbers that stand for missing cells.
+
+    Example:
+        >>> sentinels(Format(missing=["?", "-9999"]))
+        [-9999.0]
+    """
+    return [value for text in form.missing if (value := _value(text)) is not None]
 
 
 def _almost(column: pd.Series) -> bool:

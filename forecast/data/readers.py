@@ -212,6 +212,8 @@ def _rows(table: Table, schema: Schema, found: Findings) -> tuple[Rows | None, S
         codes, series = _ids(table, schema.series, found)
     if times is None or (codes is not None and (codes < 0).any()):
         return None, schema
+    if schema.format.timezone is not None and (times == times.astype("M8[D]")).all():  # days are no clocks
+        schema = replace(schema, format=replace(schema.format, timezone=None))
     times = _in_utc(table, times, codes, schema, found)
     if times is None:
         return None, schema
@@ -255,10 +257,10 @@ def _remedy(bad: np.ndarray, table: Table) -> str:
 def _in_utc(
     table: Table, times: np.ndarray, codes: np.ndarray | None, schema: Schema, found: Findings
 ) -> np.ndarray | None:
-    """Times of the wall clocks of `Format.timezone` in UTC; days and times with an offset stay what they are."""
+    """Times of the wall clocks of `Format.timezone` in UTC; times with an offset are that already."""
     zone = schema.format.timezone
     aware = any("offsets dropped" in note for note in found.notes)
-    if zone is None or aware or (times == times.astype("M8[D]")).all():
+    if zone is None or aware:
         return times
     utc, skipped, twice = clocks.to_utc(times, codes, zone)
     if len(skipped):

@@ -217,9 +217,7 @@ FILES = [
         [1, 2],
         repair=True,
     ),
-    Case(
-        "empty columns at the end", b"date,y,,\n2024-01-01,1,,\n2024-01-02,2,,\n", (), [1, 2]
-    ),
+    Case("empty columns at the end", b"date,y,,\n2024-01-01,1,,\n2024-01-02,2,,\n", (), [1, 2]),
     Case(
         "missing cells of many kinds",
         daily("NA", "1", "null", "NaN", "n/a", "2").encode(),
