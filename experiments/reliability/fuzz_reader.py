@@ -3,17 +3,16 @@
     python experiments/reliability/fuzz_reader.py [--files 100000] [--seed 0] [--out FILE.json]
 
 Five good files (one series and a panel; ISO, D.M.Y and month dates; commas, semicolons with decimal commas, tabs;
-quotes, categories) are damaged: a byte exchanged, deleted or put in, two lines exchanged, all lines shuffled, a line lost or
-doubled, the file cut off. What comes out of reading with the right schema is one of:
+quotes, categories) are damaged: a byte exchanged, deleted or put in, two lines exchanged, all lines shuffled, a line
+lost or doubled, the file cut off. What comes out of reading with the right schema is one of:
 
 * refused: a DataError (or another of ours). Any other exception is a *crash*, more than ten seconds are a *hang*.
 * harmless: the panel is the one of the good file.
 * reported: the panel differs, and its report says something that the good file's does not.
 * undetectable: the panel differs, nothing is said, and nobody could know, for the damaged file is a good file too:
-  (a) rows and times are the same, and each cell that differs is a number (or a category that occurs elsewhere) in both:
-  a digit, a sign, a point or an exponent that was exchanged, lost or added; or (b) rows are absent from the beginning or
-  the end of a series and nowhere else, and those that are left agree up to (a); or (c) the damage is in a column or a
-  name that the schema does not use.
+  (a) rows and times are the same, and each cell that differs is a number (or a category that occurs elsewhere) in
+  both: a digit, a sign, a point or an exponent that was exchanged, lost or added; or (b) rows are absent from the
+  beginning or the end of a series and nowhere else, and those that are left agree up to (a).
 * missed: everything else. There must be none.
 
 Prints JSON: counts by kind of damage, and examples of crashes, hangs and misses.

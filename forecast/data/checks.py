@@ -18,6 +18,9 @@ from forecast.data.tables import Table
 
 NUMBER_REMEDY = "write numbers like 1234.5, without thousands separators or units, and leave missing cells empty"
 SHOWN = 20
+POINTS = (
+    "the decimal sign of this file, or of the one the model was fitted on, is a comma (--decimal ,); write it alike"
+)
 GROUPED = r"[+-]?\d{1,3}(?:[,.' \u00a0\u202f]\d{3})+(?:[.,]\d*)?"
 MANY = 8
 EXACT = 2.0**53  # whole numbers beyond this are rounded
@@ -45,8 +48,11 @@ def is_number(column: pd.Series) -> bool:
     return kinds and not pd.api.types.is_complex_dtype(column)
 
 
-def numbers(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+def numbers(column: pd.Series, decimal: str | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Convert a column strictly.
+
+    Args:
+        decimal: sign of the file; where it is a comma text with a point is no number (1.234 may be a thousand).
 
     Returns:
         float64 [row] with NaN where missing, and the positions of cells that are neither number nor missing.
@@ -78,6 +84,8 @@ def numbers(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     if truths.notna().sum() == (~missing).sum():
         return truths.to_numpy(dtype=np.float64), np.array([], dtype=np.int64)
     values = pd.to_numeric(cells.where(~missing), errors="coerce").to_numpy(dtype=np.float64)
+    if decimal == ",":
+        values = np.where([isinstance(cell, str) and "." in cell for cell in cells], np.nan, values)
     return values, np.flatnonzero(np.isnan(values) & ~missing)
 
 
@@ -102,13 +110,14 @@ def read_numbers(table: Table, names: tuple[str, ...], role: str, found: Finding
     """Columns as float64 [row, column]; text and infinite values become problems that quote them."""
     result = np.empty((len(table.frame), len(names)))
     for place, name in enumerate(names):
-        values, bad = numbers(table.frame[name])
+        values, bad = numbers(table.frame[name], table.decimal)
         result[:, place] = values
         if len(bad):
             rows = len(values)
             text = bool(np.isnan(values).all())  # not one number, whether or not cells are missing too
             share = "holds text" if text else f"{len(bad):,} of {rows:,} cells are not numbers"
             remedy = remedy_for(table.frame[name].iloc[bad], text)
+            remedy = POINTS if table.decimal == "," and "." in str(table.frame[name].iloc[bad[0]]) else remedy
             remedy = remedy or (
                 f"a {role} column must be numeric, or be named as categorical" if text else NUMBER_REMEDY
             )

@@ -38,7 +38,8 @@ def with_numbers(table: Table, schema: Schema, found: Findings) -> tuple[Table, 
     for sentence, where in said.items():
         found.repaired(f"{_columns(where)}: {sentence}")
     frame = table.frame.assign(**columns) if columns else table.frame
-    return replace(table, frame=_without(frame, form, left_out, found)), replace(schema, format=form)
+    table = replace(table, frame=_without(frame, form, left_out), decimal=form.decimal)
+    return table, replace(schema, format=form)
 
 
 def _columns(names: Sequence[str]) -> str:
@@ -46,7 +47,7 @@ def _columns(names: Sequence[str]) -> str:
     return f"{'column' if len(names) == 1 else 'columns'} {shown}"
 
 
-def _without(frame: pd.DataFrame, form: Format, left_out: set[str | None], found: Findings) -> pd.DataFrame:
+def _without(frame: pd.DataFrame, form: Format, left_out: set[str | None]) -> pd.DataFrame:
     """Numbers that stand for missing cells are taken out."""
     absent = sentinels(form)
     if not absent:

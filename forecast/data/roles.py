@@ -125,7 +125,7 @@ def _all_numeric(table: Table, schema: Schema, found: Findings) -> tuple[str, ..
 
 def _almost_numeric(table: Table, name: str) -> str | None:
     """Describe a text column most cells of which are numbers."""
-    values, bad = checks.numbers(table.frame[name])
+    values, bad = checks.numbers(table.frame[name], table.decimal)
     if not 0 < len(bad) < np.isfinite(values).sum():
         return None
     quoted = table.quote(name, bad, 3)
@@ -136,7 +136,7 @@ def _almost_numeric(table: Table, name: str) -> str | None:
 
 def _useless(table: Table, name: str) -> str | None:
     """Why a numeric column is no candidate for a target."""
-    values, _ = checks.numbers(table.frame[name])
+    values, _ = checks.numbers(table.frame[name], table.decimal)
     if name.startswith("Unnamed: "):
         return "has no name"
     if np.isnan(values).all():

@@ -13,6 +13,7 @@ YEAR = np.timedelta64(365, "D")
 DAY_US = 86_400_000_000
 FACTORS = (2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 20.0, 1.5)
 NEAR = 0.02
+UNUSUAL = 30  # times the usual change of a logarithm; volatile indices double by themselves
 
 
 def suspicions(look: Look) -> list[str]:
@@ -122,7 +123,7 @@ def splits(look: Look) -> list[str]:
         usual = np.nanmedian(np.abs(np.log(ratio[:: max(len(ratio) // SAMPLE, 1)])))
         for jump in jumps.tolist():
             text = _factor(float(ratio[jump]))
-            if text and abs(np.log(ratio[jump])) > 12 * usual and _lasts(column, jump, within):
+            if text and abs(np.log(ratio[jump])) > UNUSUAL * usual and _lasts(column, jump, within):
                 found.append(
                     f"SPLIT? {name!r} {text} from one row to the next ({look.where(jump + 1)}) and stays there: "
                     "if it is a split of shares or a change of units, use adjusted values"

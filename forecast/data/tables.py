@@ -36,6 +36,7 @@ class Table:
         lines: on which each row of the file begins, int64 [row]; None counts them when they are asked for.
         repairs: what had to be done to read the file, in words.
         rows_in_file: how many; None: as many as the frame has. A wide table that was folded has several rows for each.
+        decimal: sign of the numbers that are still text.
 
     Example:
         >>> table = Table(pd.DataFrame({"y": ["1", "x", "3"]}), "the frame")
@@ -49,6 +50,7 @@ class Table:
     lines: np.ndarray | None = None
     repairs: tuple[str, ...] = ()
     rows_in_file: int | None = None
+    decimal: str | None = None
 
     def numbers(self, positions: np.ndarray) -> list[int]:
         """Rows as a person finds them: lines of the file (header: 1), or positions in the frame (from 0)."""

@@ -163,7 +163,8 @@ def forecast_file(directory: str | Path, data: str) -> tuple[pd.DataFrame, list[
     if not len(origins):
         raise DataError(data, [too_short(panel, saved.model.window.context)])
     frame = _named(data, lambda: saved.model.predict(panel, origins)).to_frame()
-    return frame, [*panel.report, *notes]
+    said = [sentence for sentence in panel.report if not sentence.startswith("the calendar:")]  # the model has one
+    return frame, [*said, *notes]
 
 
 def update_file(
