@@ -126,7 +126,7 @@ def test_what_describe_says_to_type_next_keeps_the_flags(tmp_path: Path) -> None
 
 
 def test_a_model_reads_later_files_as_it_read_the_first_and_shouts_when_they_differ(tmp_path: Path) -> None:
-    from forecast.experiment.saved import fit_and_save, forecast_file, update_file
+    from forecast.experiment.saved import fit_and_save, forecast_file
     from forecast.training.fit import Training
 
     def write(name: str, first: int, values: np.ndarray) -> str:
@@ -155,8 +155,6 @@ def test_a_model_reads_later_files_as_it_read_the_first_and_shouts_when_they_dif
     points.write_text(points.read_text().replace(",", "."))
     with pytest.raises(DataError, match=r"target column 'wert'.*'\d+\.\d+' in row 2"):
         forecast_file(model, str(points))
-    with pytest.raises(DataError):
-        update_file(model, str(points))
 
 
 def test_live_rows_are_read_as_the_file_was() -> None:
