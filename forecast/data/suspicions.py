@@ -6,6 +6,7 @@ import numpy as np
 
 from forecast.data.extremes import sentinels
 from forecast.data.look import FEW, LEAST, SAMPLE, SHOWN, Look
+from forecast.data.rhythm import rhythm
 from forecast.data.rows import Rows, day
 from forecast.data.wording import and_more
 
@@ -13,6 +14,7 @@ YEAR = np.timedelta64(365, "D")
 DAY_US = 86_400_000_000
 FACTORS = (2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 20.0, 1.5)
 NEAR = 0.02
+APART = 10  # times the usual step
 UNUSUAL = 30  # times the usual change of a logarithm; volatile indices double by themselves
 
 
@@ -36,7 +38,9 @@ def suspicions(look: Look) -> list[str]:
         *ahead_of_now(look),
         *_strangers(look),
         *sentinels(look),
+        *rhythm(look),
         *splits(look),
+        *bars(look),
         *twins(look),
         *still_covariates(look),
         *coarse(look),
@@ -120,10 +124,12 @@ def splits(look: Look) -> list[str]:
             jumps = np.flatnonzero(within & ((ratio > 1.45) | (ratio < 0.69)))
         if not 0 < len(jumps) <= max(len(ratio) // 100, 3):
             continue
+        step = np.nanmedian(np.abs(np.diff(column)[:: max(len(ratio) // SAMPLE, 1)]))
         usual = np.nanmedian(np.abs(np.log(ratio[:: max(len(ratio) // SAMPLE, 1)])))
         for jump in jumps.tolist():
             text = _factor(float(ratio[jump]))
-            if text and abs(np.log(ratio[jump])) > UNUSUAL * usual and _lasts(column, jump, within):
+            far = abs(np.log(ratio[jump])) > UNUSUAL * usual and abs(column[jump + 1] - column[jump]) > APART * step
+            if text and far and _lasts(column, jump, within):
                 found.append(
                     f"SPLIT? {name!r} {text} from one row to the next ({look.where(jump + 1)}) and stays there: "
                     "if it is a split of shares or a change of units, use adjusted values"
@@ -146,6 +152,20 @@ def _lasts(column: np.ndarray, jump: int, within: np.ndarray) -> bool:
     if len(behind) < 3 or not within[max(jump - 4, 0) : jump + 5].all():
         return False
     return bool(np.nanmax(before) < np.nanmin(behind) or np.nanmin(before) > np.nanmax(behind))
+
+
+def bars(look: Look) -> list[str]:
+    """Closing prices outside of the lowest and the highest of their day."""
+    names = {name.lower(): place for place, name in look.numeric}
+    if not {"high", "low", "close"} <= names.keys():
+        return []
+    high, low, close = (look.values[:, names[name]] for name in ("high", "low", "close"))
+    room = 1e-6 * np.abs(close)
+    wrong = np.flatnonzero((close > high + room) | (close < low - room))
+    if not 0 < len(wrong) < FEW * len(close):
+        return []
+    shown = and_more([look.where(i) for i in wrong[:SHOWN]], len(wrong))
+    return [f"PRICES? close lies outside of low to high in {len(wrong):,} rows: {shown}; are these prices right?"]
 
 
 def twins(look: Look) -> list[str]:

@@ -10,6 +10,10 @@ def hours(zone_day: str, clocks: list[str]) -> str:
     return stamped(*[f"{zone_day} {clock}" for clock in clocks])
 
 
+HOURS = np.datetime64("2024-01-01T00:00:00") + np.arange(64) * np.timedelta64(1, "h")
+HOURS_THEN_DAYS = [*HOURS[:32], *(HOURS[31] + np.arange(1, 33) * np.timedelta64(1, "D"))]
+JITTERED = HOURS + np.random.default_rng(1).integers(0, 30, size=64) * np.timedelta64(1, "s")
+
 TIMES = [
     Case(
         "day or month first, both regular",
@@ -405,6 +409,18 @@ TIMES = [
         ).encode(),
         ("RESTAMPED? 2 of 263 rows lie on weekends, as no others do: 2024-06-01 and 2024-06-02",),
         [float(i % 7) for i in range(263)],
+    ),
+    Case(
+        "hours, then days",
+        stamped(*HOURS_THEN_DAYS).encode(),
+        ("FREQUENCY? rows are 1 hour apart up to 2024-01-02 07:00 and 1 day from there on",),
+        [2.0**i for i in range(64)],
+    ),
+    Case(
+        "hours that are off by seconds",
+        stamped(*JITTERED).encode(),
+        ("JITTER? rows are about 1 hour apart, off by up to",),
+        [2.0**i for i in range(64)],
     ),
     Case(
         "the last rows without a target",

@@ -248,6 +248,13 @@ VALUES = [
         [round(v, 2) for v in BROKEN],
     ),
     Case(
+        "a close above the highest price",
+        columns(close=changed(WALK, {8: 150.0}), high=[v + 1 for v in WALK], low=[v - 1 for v in WALK]),
+        ("PRICES? close lies outside of low to high in 1 rows: 2024-01-09",),
+        changed(WALK, {8: 150.0}),
+        schema=Schema(targets=["close"], past=["high", "low"]),
+    ),
+    Case(
         "a covariate that is the target of tomorrow",
         columns(y=WALK, x=[*WALK[1:], 0.0]),
         ("LEAK? the past column 'x' copies the target 'y' of 1 row later",),
