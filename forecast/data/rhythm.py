@@ -65,6 +65,6 @@ def _jitter(steps: np.ndarray) -> list[str]:
 def _words(step: float) -> str:
     for unit, size in (("day", 86_400e6), ("hour", 3_600e6), ("minute", 60e6), ("second", 1e6)):
         if step >= size:
-            count = step / size
-            return f"{count:.3g} {unit}" + ("" if count == 1 else "s")
+            count = f"{step / size:.3g}"
+            return f"{count} {unit}" + ("" if count == "1" else "s")
     return f"{step / 1e6:.3g} seconds"
