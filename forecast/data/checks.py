@@ -128,9 +128,9 @@ def read_numbers(table: Table, names: tuple[str, ...], role: str, found: Finding
 
 def _check_size(values: np.ndarray, table: Table, name: str, role: str, found: Findings) -> None:
     """Infinite values and immense ones are problems; whole numbers that a float64 rounds are noted."""
-    largest = np.abs(values)
-    if not len(values) or not np.fmax.reduce(largest) >= EXACT:
+    if not len(values) or not max(np.fmax.reduce(values), -np.fmin.reduce(values)) >= EXACT:
         return
+    largest = np.abs(values)
     endless = np.flatnonzero(np.isinf(values))
     if len(endless):
         found.problems.append(
@@ -236,18 +236,18 @@ def note_open_end(values: np.ndarray, schema: Schema, rows: Rows, found: Finding
     """Say where a forecast would start when the last rows have no target, and nothing is known ahead."""
     if schema.future or not len(values) or not schema.targets:
         return
-    seen = np.atleast_1d(np.isfinite(values[:, : len(schema.targets)]).any(axis=1))
-    ends = [int(end) - 1 for start, end in zip(rows.offsets[:-1], rows.offsets[1:], strict=True) if end > start]
-    open_ends = [end for end in ends if not seen[end]]
-    if not open_ends:
+    targets = values[:, : len(schema.targets)]
+    ends = rows.offsets[1:][np.diff(rows.offsets) > 0] - 1
+    count = int((~np.isfinite(targets[ends]).any(axis=1)).sum())
+    if not count:
         return
     if len(rows.series) > 1:
-        found.notes.append(f"the last rows of {len(open_ends):,} series have no target: forecasts start before them")
-    elif seen.any():
-        last = int(np.flatnonzero(seen)[-1])
-        found.notes.append(
-            f"the last {len(seen) - 1 - last:,} rows have no target: a forecast starts after {day(rows.times[last])}"
-        )
+        found.notes.append(f"the last rows of {count:,} series have no target: forecasts start before them")
+        return
+    seen = np.flatnonzero(np.isfinite(targets).any(axis=1))
+    if len(seen):
+        left, last = len(targets) - 1 - int(seen[-1]), rows.times[seen[-1]]
+        found.notes.append(f"the last {left:,} rows have no target: a forecast starts after {day(last)}")
 
 
 def static_values(values: np.ndarray, names: tuple[str, ...], rows: Rows, found: Findings) -> np.ndarray:

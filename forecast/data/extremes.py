@@ -18,6 +18,8 @@ def sentinels(look: Look) -> list[str]:
     found = []
     for place, name in look.numeric:
         column = look.values[:, place]
+        if _unremarkable(column):
+            continue
         known = column[np.isfinite(column)]
         if len(known) < LEAST:
             continue
@@ -37,6 +39,19 @@ def sentinels(look: Look) -> list[str]:
             f"missing cell, use {remedy}"
         )
     return found
+
+
+def _unremarkable(column: np.ndarray) -> bool:
+    """Whether no value lies far from those of a sample, nor is one of the usual sentinels."""
+    sample = column[:: max(len(column) // SAMPLE, 1)]
+    sample = sample[np.isfinite(sample)]
+    if len(sample) < LEAST:
+        return False
+    low, high = _usual(sample)
+    least, most = np.fmin.reduce(column), np.fmax.reduce(column)
+    reach = APART * (high - low)
+    inside = least >= low - reach and most <= high + reach
+    return bool(inside and high > low and least not in SENTINELS and most not in SENTINELS)
 
 
 def _stands_apart(others: np.ndarray, value: float, count: int) -> bool:

@@ -22,6 +22,7 @@ from forecast.errors import DataError
 
 HEAD = 1 << 18
 SAMPLE = 200
+LINES = 2000
 PLAIN = Format()
 COMMENTS = ("#", "%", "//")
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
@@ -119,7 +120,7 @@ def _require_text(path: Path, head: str) -> None:
 
 
 def _outline(path: Path, head: str, form: Format) -> Outline:
-    lines = list(io.StringIO(head, newline=""))
+    lines = list(itertools.islice(io.StringIO(head, newline=""), LINES))
     comment = form.comment or _comment(lines)
     first = next((i for i, line in enumerate(lines) if line.strip() and not _commented(line, comment)), None)
     if first is None:
