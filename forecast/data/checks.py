@@ -247,7 +247,8 @@ def note_open_end(values: np.ndarray, schema: Schema, rows: Rows, found: Finding
     seen = np.flatnonzero(np.isfinite(targets).any(axis=1))
     if len(seen):
         left, last = len(targets) - 1 - int(seen[-1]), rows.times[seen[-1]]
-        found.notes.append(f"the last {left:,} rows have no target: a forecast starts after {day(last)}")
+        rows_have = "row has" if left == 1 else f"{left:,} rows have"
+        found.notes.append(f"the last {rows_have} no target: a forecast starts after {day(last)}")
 
 
 def static_values(values: np.ndarray, names: tuple[str, ...], rows: Rows, found: Findings) -> np.ndarray:

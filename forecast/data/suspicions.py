@@ -171,7 +171,8 @@ def bars(look: Look) -> list[str]:
     if not 0 < len(wrong) < FEW * len(close):
         return []
     shown = and_more([look.where(i) for i in wrong[:SHOWN]], len(wrong))
-    return [f"PRICES? close lies outside of low to high in {len(wrong):,} rows: {shown}; are these prices right?"]
+    count = "1 row" if len(wrong) == 1 else f"{len(wrong):,} rows"
+    return [f"PRICES? close lies outside of low to high in {count}: {shown}; are these prices right?"]
 
 
 def twins(look: Look) -> list[str]:

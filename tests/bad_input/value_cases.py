@@ -250,7 +250,7 @@ VALUES = [
     Case(
         "a close above the highest price",
         columns(close=changed(WALK, {8: 150.0}), high=[v + 1 for v in WALK], low=[v - 1 for v in WALK]),
-        ("PRICES? close lies outside of low to high in 1 rows: 2024-01-09",),
+        ("PRICES? close lies outside of low to high in 1 row: 2024-01-09",),
         changed(WALK, {8: 150.0}),
         schema=Schema(targets=["close"], past=["high", "low"]),
     ),
