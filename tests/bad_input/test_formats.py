@@ -189,3 +189,9 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path, monkeyp
     monkeypatch.setattr(tables, "_read_plain", grows)
     with pytest.raises(DataError, match="the file changed while it was read"):
         read_csv(path)
+
+
+def test_the_card_of_an_embedded_data_set_leaves_the_format_alone() -> None:
+    from forecast.experiment.cards import with_card
+
+    assert with_card("seattle-weather", Schema(format=EVERY)).format == EVERY
