@@ -74,6 +74,7 @@ class Format:
     strict: bool = False
 
     def __post_init__(self) -> None:
+        self._check_types()
         for name in ("columns", "missing", "units"):
             value = getattr(self, name)
             object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(map(str, value or ())))
@@ -93,6 +94,14 @@ class Format:
         if self.comment == "":
             raise SettingsError("comment='': name what such lines begin with")
         self._check_names()
+
+    def _check_types(self) -> None:
+        for field in fields(self):
+            value, usual = getattr(self, field.name), field.default
+            kind = str if usual is None else type(usual)
+            listed = kind is tuple and isinstance(value, list | str)
+            if not (value is None and usual is None) and not listed and type(value) is not kind:
+                raise SettingsError(f"{field.name}={value!r}: {kind.__name__} is needed")
 
     def _check_names(self) -> None:
         if self.encoding is not None:

@@ -88,7 +88,10 @@ class Schema:
             object.__setattr__(self, role, _names(getattr(self, role), role))
         if isinstance(self.format, Mapping):  # of a saved model
             object.__setattr__(self, "format", Format(**self.format))
-        object.__setattr__(self, "ranges", tuple((low, high, spread) for low, high, spread in self.ranges))
+        if not isinstance(self.format, Format):
+            raise SettingsError(f"format={self.format!r}: a Format is needed")
+        spans = tuple((float(low), float(high), float(spread)) for low, high, spread in self.ranges)
+        object.__setattr__(self, "ranges", spans)
         part: dict[str, str] = {}
         for role, names in self.roles().items():
             for name in names:

@@ -91,11 +91,22 @@ def test_a_schema_with_a_format_survives_json_and_a_settings_file(tmp_path: Path
         ("timezone", "Europe/Pariss", "did you mean 'Europe/Paris'"),
         ("timezone", "../../etc/passwd", "no such zone"),
         ("duplicates", "keep", "one of 'refuse', 'drop'"),
+        ("comment", 5, "str is needed"),
+        ("missing", -9999, "tuple is needed"),
+        ("strict", 1, "bool is needed"),
+        ("skip_footer", "2", "int is needed"),
     ],
 )
 def test_a_format_that_makes_no_sense_is_refused(field: str, value: object, words: str) -> None:
     with pytest.raises(SettingsError, match=words):
         Format(**{field: value})
+
+
+def test_a_schema_takes_a_format_or_its_table_and_nothing_else() -> None:
+    assert Schema(format={"decimal": ","}).format == Format(decimal=",")
+    for other in (5, ["decimal"], None):
+        with pytest.raises(SettingsError, match="a Format is needed"):
+            Schema(format=other)
 
 
 def test_decimal_and_thousands_differ() -> None:
