@@ -92,7 +92,7 @@ class RowReader:
                 values.append(code_of(value, *self.codes[name]))
                 continue
             if type(value) is not float:
-                value = math.nan if value in self.words else _number(value, name)
+                value = math.nan if type(value) is str and value.strip() in self.words else _number(value, name)
             if value in self.sentinels:
                 value = math.nan
             if not -LARGEST <= value <= LARGEST and value == value:
