@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from forecast.data.describe import describe
     from forecast.data.embedded import cards, read_dataset
     from forecast.data.forecast import Actual, Forecast, Forecaster
+    from forecast.data.format import Format
     from forecast.data.panel import Origins, Panel
     from forecast.data.readers import from_frame, read_csv
     from forecast.data.schema import Schema
@@ -75,6 +76,7 @@ _ROOMS = {
     "data.describe": ("describe",),
     "data.embedded": ("cards", "read_dataset"),
     "data.forecast": ("Actual", "Forecast", "Forecaster"),
+    "data.format": ("Format",),
     "data.panel": ("Origins", "Panel"),
     "data.readers": ("from_frame", "read_csv"),
     "data.schema": ("Schema",),

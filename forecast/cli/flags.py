@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 from forecast.errors import SettingsError
 
 if TYPE_CHECKING:
+    from forecast.data.format import Format
     from forecast.data.schema import Schema
     from forecast.experiment.settings import Split
     from forecast.training.fit import Training
 
 SECONDS, EPOCHS = 120.0, 30
 STRATEGIES = ("auto", "ddp", "ddp_spawn", "ddp_fork", "ddp_notebook")  # here too, so that --help loads no torch
+FORMAT = ("encoding", "separator", "comment", "columns", "skip_footer", "wide", "decimal", "thousands", "missing")
+FORMAT += ("date_format", "date_unit", "timezone", "duplicates", "strict")
 PRECISIONS = ("32-true", "64-true", "bf16-mixed", "16-mixed")
 
 
@@ -30,7 +33,7 @@ def add_data(parser: argparse.ArgumentParser, text: str = "a CSV file (also .gz,
     group = parser.add_argument_group("data")
     group.add_argument("data", metavar="DATA", help=text)
     group.add_argument("--target", type=names, default=(), metavar="COL[,COL]", help="columns to forecast")
-    group.add_argument("--time", metavar="COL", help="column of the timestamps (default: found)")
+    group.add_argument("--time", metavar="COL", help="column of the timestamps (default: found); date+time joins two")
     group.add_argument("--series", metavar="COL", help="column that names the series of a long table")
     group.add_argument("--past", type=names, default=(), metavar="COLS", help="covariates known up to the origin")
     group.add_argument("--future", type=names, default=(), metavar="COLS", help="covariates known ahead")
@@ -41,6 +44,37 @@ def add_data(parser: argparse.ArgumentParser, text: str = "a CSV file (also .gz,
     group.add_argument(
         "--exchange", metavar="CODE", help="rows are sessions of an exchange (XNYS), and so are forecasts"
     )
+    add_format(parser)
+
+
+def add_format(parser: argparse.ArgumentParser) -> None:
+    """How the file is written: the fields of `Format`."""
+    group = parser.add_argument_group("how the file is written (default: found out and reported, or asked)")
+    group.add_argument("--encoding", metavar="NAME", help="of the text, such as cp1252 (default: UTF-8)")
+    group.add_argument("--separator", metavar="MARK", help="of the fields: , ; | tab space")
+    group.add_argument("--comment", metavar="MARK", help="what lines begin with that are no rows, such as #")
+    group.add_argument(
+        "--columns", type=names, default=(), metavar="A,B,...", help="names, for a file without a header"
+    )
+    group.add_argument("--skip-footer", type=int, default=0, metavar="N", help="last lines that are no rows")
+    group.add_argument("--wide", action="store_true", help="every numeric column is a series of its own")
+    group.add_argument("--decimal", metavar="MARK", help="of numbers: . or ,")
+    group.add_argument("--thousands", metavar="MARK", help="between groups of digits: , . ' or space")
+    text = "texts and numbers that stand for a missing cell, such as --missing=-9999"
+    group.add_argument("--missing", type=names, default=(), metavar="A,B,...", help=text)
+    group.add_argument("--date-format", metavar="FORMAT", help="of the timestamps, such as %%d/%%m/%%Y")
+    group.add_argument("--date-unit", metavar="UNIT", help="of whole numbers: year YYYYMMDD excel day s ms us ns")
+    group.add_argument("--timezone", metavar="ZONE", help="of the clock of the timestamps, such as Europe/Paris")
+    text = "of a series and time: refuse (default), drop (equal ones), first, last, mean or sum"
+    group.add_argument("--duplicates", default="refuse", metavar="WHICH", help=text)
+    group.add_argument("--strict", action="store_true", help="refuse a file that needs any repair")
+
+
+def format_of(args: argparse.Namespace) -> Format:
+    """How the file is written, as far as it was told."""
+    from forecast.data.format import Format
+
+    return Format(**{name: getattr(args, name) for name in FORMAT})
 
 
 def add_window(parser: argparse.ArgumentParser) -> None:
@@ -146,6 +180,7 @@ def schema_of(args: argparse.Namespace) -> Schema:
         categorical=args.categorical,
         holidays=args.holidays,
         exchange=args.exchange,
+        format=format_of(args),
     )
 
 
@@ -179,7 +214,8 @@ def require_alone(args: argparse.Namespace) -> None:
     usual = {"epochs": EPOCHS, "max_seconds": SECONDS, "seed": 0, "device": "auto", "stride": 1, "baseline": "naive"}
     usual |= {"devices": 1, "num_nodes": 1, "strategy": STRATEGIES[0], "precision": PRECISIONS[0]}
     of_table = ("target", "time", "series", "past", "future", "categorical", "holidays", "exchange", "context")
-    of_table += ("horizon", "season", "since", "test_rows", "intervals", "network")
+    of_table += ("horizon", "season", "since", "test_rows", "intervals", "network", *FORMAT)
+    usual |= {"duplicates": "refuse", "skip_footer": 0, "wide": False, "strict": False}
     for name in (*of_table, *usual):
         value = getattr(args, name, None)
         if value not in (None, (), [], usual.get(name)):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,21 +11,35 @@ import pandas as pd
 
 from forecast.data.codes import encode
 from forecast.data.files import MISSING
+from forecast.data.format import advice
 from forecast.data.rows import Rows, day
+from forecast.data.schema import Schema
 from forecast.data.tables import Table
 
 NUMBER_REMEDY = "write numbers like 1234.5, without thousands separators or units, and leave missing cells empty"
 SHOWN = 20
+POINTS = (
+    "the decimal sign of this file, or of the one the model was fitted on, is a comma (--decimal ,); write it alike"
+)
+GROUPED = r"[+-]?\d{1,3}(?:[,.' \u00a0\u202f]\d{3})+(?:[.,]\d*)?"
 MANY = 8
+EXACT = 2.0**53  # whole numbers beyond this are rounded
+WHOLE = 1e20  # larger ones are rather a sentinel, or no count
 LARGEST = 1e100  # squares of larger values leave the range of a float64
 
 
 @dataclass
 class Findings:
-    """What a reader collects on its way: problems it cannot mend, and notes for the report."""
+    """What a reader collects: problems it cannot mend, notes for the report, and which of them are repairs."""
 
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    repairs: list[str] = field(default_factory=list)
+
+    def repaired(self, text: str) -> None:
+        """Note something that was mended, which strict readers refuse."""
+        self.notes.append(text)
+        self.repairs.append(text)
 
 
 def is_number(column: pd.Series) -> bool:
@@ -32,8 +48,11 @@ def is_number(column: pd.Series) -> bool:
     return kinds and not pd.api.types.is_complex_dtype(column)
 
 
-def numbers(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+def numbers(column: pd.Series, decimal: str | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Convert a column strictly.
+
+    Args:
+        decimal: sign of the file; where it is a comma text with a point is no number (1.234 may be a thousand).
 
     Returns:
         float64 [row] with NaN where missing, and the positions of cells that are neither number nor missing.
@@ -65,6 +84,8 @@ def numbers(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     if truths.notna().sum() == (~missing).sum():
         return truths.to_numpy(dtype=np.float64), np.array([], dtype=np.int64)
     values = pd.to_numeric(cells.where(~missing), errors="coerce").to_numpy(dtype=np.float64)
+    if decimal == ",":
+        values = np.where([isinstance(cell, str) and "." in cell for cell in cells], np.nan, values)
     return values, np.flatnonzero(np.isnan(values) & ~missing)
 
 
@@ -89,26 +110,69 @@ def read_numbers(table: Table, names: tuple[str, ...], role: str, found: Finding
     """Columns as float64 [row, column]; text and infinite values become problems that quote them."""
     result = np.empty((len(table.frame), len(names)))
     for place, name in enumerate(names):
-        values, bad = numbers(table.frame[name])
+        values, bad = numbers(table.frame[name], table.decimal)
         result[:, place] = values
         if len(bad):
             rows = len(values)
             text = bool(np.isnan(values).all())  # not one number, whether or not cells are missing too
             share = "holds text" if text else f"{len(bad):,} of {rows:,} cells are not numbers"
-            remedy = NUMBER_REMEDY if not text else f"a {role} column must be numeric, or be named as categorical"
+            remedy = remedy_for(table.frame[name].iloc[bad], text)
+            remedy = POINTS if table.decimal == "," and "." in str(table.frame[name].iloc[bad[0]]) else remedy
+            remedy = remedy or (
+                f"a {role} column must be numeric, or be named as categorical" if text else NUMBER_REMEDY
+            )
             found.problems.append(f"{role} column {name!r}: {share}: {table.quote(name, bad)}; {remedy}")
-        endless = np.flatnonzero(np.isinf(values))
-        if len(endless):
-            found.problems.append(
-                f"{role} column {name!r}: infinite values: {table.quote(name, endless)}; "
-                "correct them or leave the cells empty"
-            )
-        immense = np.flatnonzero(np.isfinite(values) & (np.abs(values) > LARGEST))
-        if len(immense):
-            found.problems.append(
-                f"{role} column {name!r}: values beyond {LARGEST:g}: {table.quote(name, immense)}; use a larger unit"
-            )
+        _check_size(values, table, name, role, found)
     return result
+
+
+def _check_size(values: np.ndarray, table: Table, name: str, role: str, found: Findings) -> None:
+    """Infinite values and immense ones are problems; whole numbers that a float64 rounds are noted."""
+    if not len(values) or not max(np.fmax.reduce(values), -np.fmin.reduce(values)) >= EXACT:
+        return
+    largest = np.abs(values)
+    endless = np.flatnonzero(np.isinf(values))
+    if len(endless):
+        found.problems.append(
+            f"{role} column {name!r}: infinite values: {table.quote(name, endless)}; "
+            "correct them or leave the cells empty"
+        )
+    immense = np.flatnonzero(np.isfinite(values) & (largest > LARGEST))
+    if len(immense):
+        found.problems.append(
+            f"{role} column {name!r}: values beyond {LARGEST:g}: {table.quote(name, immense)}; use a larger unit, or "
+            "--missing VALUE if it stands for a missing cell"
+        )
+    rounded = np.flatnonzero((largest >= EXACT) & (largest < WHOLE))
+    if len(rounded) and not (len(endless) or len(immense)):
+        count = f"{len(rounded):,} {'number' if len(rounded) == 1 else 'numbers'} beyond 2^53"
+        found.notes.append(
+            f"{role} column {name!r}: {count} may have lost their last digits, the first in {table.rows(rounded[:1])}"
+        )
+
+
+def remedy_for(cells: pd.Series, all_text: bool = False) -> str | None:
+    """What to do about cells that are not numbers, told by what they look like; None where nothing is known.
+
+    Example:
+        >>> remedy_for(pd.Series(["-", "-"]))
+        "if it stands for a missing cell use --missing=- (in Python Format(missing=('-',)))"
+    """
+    texts = sorted({str(cell).strip() for cell in cells})
+    if all(re.fullmatch(GROUPED, text) for text in texts):
+        mark = next((mark for mark in ",.'" if mark in texts[0]), "space")
+        either = f", or {advice('decimal', ',')} if the comma is a decimal sign" if mark == "," else ""
+        return f"if {texts[0]!r} has separators of thousands use {advice('thousands', mark)}{either}"
+    if all(re.fullmatch(r"[+-]?\d*,\d+", text) for text in texts):
+        return f"if the comma is a decimal sign use {advice('decimal', ',')}"
+    if len(texts) <= 3 and not any(any(c.isdigit() for c in text) for text in texts) and not all_text:
+        which = "it stands for a missing cell" if len(texts) == 1 else "they stand for missing cells"
+        return f"if {which} use {advice('missing', tuple(texts))}"
+    strange = next((c for text in texts for c in text if ord(c) > 127), None)
+    if strange is not None and not all_text:
+        code, called = f"U+{ord(strange):04X}", unicodedata.name(strange, "unknown")
+        return f"the character {strange!r} is {code}, {called}; {NUMBER_REMEDY}"
+    return None
 
 
 def spread(values: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -166,6 +230,25 @@ def note_missing(values: np.ndarray, names: tuple[str, ...], targets: int, found
             found.notes.append(f"{count:,} of {len(values):,} values of {name!r} {verb} missing")
         elif count and name in names[targets:]:
             found.notes.append(f"all values of {name!r} are missing")
+
+
+def note_open_end(values: np.ndarray, schema: Schema, rows: Rows, found: Findings) -> None:
+    """Say where a forecast would start when the last rows have no target, and nothing is known ahead."""
+    if schema.future or not len(values) or not schema.targets:
+        return
+    targets = values[:, : len(schema.targets)]
+    ends = rows.offsets[1:][np.diff(rows.offsets) > 0] - 1
+    count = int((~np.isfinite(targets[ends]).any(axis=1)).sum())
+    if not count:
+        return
+    if len(rows.series) > 1:
+        found.notes.append(f"the last rows of {count:,} series have no target: forecasts start before them")
+        return
+    seen = np.flatnonzero(np.isfinite(targets).any(axis=1))
+    if len(seen):
+        left, last = len(targets) - 1 - int(seen[-1]), rows.times[seen[-1]]
+        rows_have = "row has" if left == 1 else f"{left:,} rows have"
+        found.notes.append(f"the last {rows_have} no target: a forecast starts after {day(last)}")
 
 
 def static_values(values: np.ndarray, names: tuple[str, ...], rows: Rows, found: Findings) -> np.ndarray:

@@ -14,9 +14,10 @@ import pandas as pd
 from forecast.data import checks
 from forecast.data.codes import MOST, encode
 from forecast.data.files import MISSING
+from forecast.data.joined import PARTS
 from forecast.data.panel import Panel
 from forecast.data.readers import Analysis, analyse, frame_table, open_table, panel_of
-from forecast.data.roles import PARTS, UNNAMED, is_constant, series_candidates
+from forecast.data.roles import UNNAMED, is_constant, series_candidates
 from forecast.data.rows import day, gaps
 from forecast.data.schema import Schema
 from forecast.data.season import suggest
@@ -257,4 +258,5 @@ def _command(named: str, asked: Schema, found: Schema, target: str | None, horiz
     lists = {"--past": asked.past, "--future": asked.future, "--categorical": asked.categorical}
     lists |= {"--holidays": (asked.holidays or "",), "--exchange": (asked.exchange or "",)}
     words += [f"{flag} {shlex.quote(','.join(names))}" for flag, names in lists.items() if any(names)]
+    words += [asked.format.flags()] if asked.format.flags() else []
     return " ".join([*words, "--horizon", str(horizon) if horizon else "STEPS"])

@@ -12,12 +12,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from forecast.data import checks, files, roles, tables, timestamps
+from forecast.data import checks, clocks, files, joined, mended, roles, tables, timestamps
 from forecast.data.checks import Findings
+from forecast.data.doubled import settle
+from forecast.data.drift import drifted, ranges
+from forecast.data.format import Format, advice
 from forecast.data.leaks import leaks
+from forecast.data.look import Look
+from forecast.data.outline import sniff
 from forecast.data.panel import Panel
 from forecast.data.rows import Rows, arrange, describe_gaps, gaps
 from forecast.data.schema import Schema
+from forecast.data.suspicions import suspicions
 from forecast.data.tables import Table
 from forecast.errors import DataError
 
@@ -57,13 +63,17 @@ class Analysis:
         return panel_of(self.rows, self.values, self.static, self.schema, self.report)
 
 
-def read_csv(path: str | Path, schema: Schema = ASK_SCHEMA) -> Panel:
-    r"""Read a CSV file (comma, semicolon or tab; plain or compressed) into a panel.
+def read_csv(path: str | Path, schema: Schema = ASK_SCHEMA, form: Format | None = None) -> Panel:
+    r"""Read a CSV file (plain or compressed; Parquet too) into a panel.
+
+    What has to be repaired or guessed is reported (`Panel.report`) and kept in the schema of the panel, so that later
+    files are read alike; what cannot be read in one way only is refused.
 
     Args:
-        path: the file, in UTF-8, with column names in its first line.
+        path: the file.
         schema: roles of the columns. Without a time column one is looked for; without targets every numeric
             column that has no other role is taken. Columns without a role are ignored.
+        form: how the file is written, as far as it has to be told; None: `schema.format`.
 
     Raises:
         DataError: with every problem of the file: what, where, remedy. Rows are numbered as in an editor.
@@ -77,6 +87,7 @@ def read_csv(path: str | Path, schema: Schema = ASK_SCHEMA) -> Panel:
         >>> panel.series, panel.lengths.tolist(), panel.schema.time
         (('NA', '007'), [2, 1], 'date')
     """
+    schema = schema if form is None else replace(schema, format=form)
     return analyse(open_table(path, schema), schema).panel()
 
 
@@ -101,14 +112,19 @@ def from_frame(frame: pd.DataFrame, schema: Schema = ASK_SCHEMA, source: str = "
 
 def open_table(path: str | Path, schema: Schema, whole: bool = False) -> Table:
     """Read the columns of a file that a schema needs (all when it names no targets, or when asked)."""
-    outline = files.sniff(path)
+    path = Path(path)
+    files.require_file(path)
+    if files.is_parquet(path):
+        return frame_table(files.read_parquet(path), str(path))
+    outline = sniff(path, schema.format)
     time = schema.time if schema.time is not None else roles.find_time(outline.sample, schema)
-    time = time if time in outline.header else None
+    parts = joined.parts_of(time, outline.header)
     texts = [name for name in (schema.series, *schema.categorical) if name in outline.header]
-    named = {name for names in schema.roles().values() for name in names} | {time}
-    if whole or not schema.targets or not named - {None} <= set(outline.header):
-        return tables.read(outline, outline.header, texts, time)
-    return tables.read(outline, [name for name in outline.header if name in named], texts, time)
+    named = {name for role, names in schema.roles().items() if role != "time" for name in names} | set(parts)
+    all_there = named <= set(outline.header) and (parts or time is None)
+    if whole or schema.format.wide or not schema.targets or not all_there:
+        return tables.read(outline, outline.header, texts, parts)
+    return tables.read(outline, [name for name in outline.header if name in named], texts, parts)
 
 
 def frame_table(frame: pd.DataFrame, source: str) -> Table:
@@ -130,6 +146,7 @@ def frame_table(frame: pd.DataFrame, source: str) -> Table:
 def analyse(table: Table, schema: Schema) -> Analysis:
     """Check a table against a schema; collects problems instead of stopping at the first."""
     found = Findings()
+    table, schema = _prepared(table, schema, found)
     schema = roles.resolve(table, schema, found)
     rows, schema = _rows(table, schema, found)
     known = schema.known_categories  # filled in on the way
@@ -140,16 +157,42 @@ def analyse(table: Table, schema: Schema) -> Analysis:
     schema = replace(schema, categories=tuple(known[name] for name in schema.categorical))
     values = np.concatenate([values, past, future], axis=1) if past.size or future.size else values
     if rows is not None:
-        checks.check_doubled(
-            table, rows, "" if not rows.doubled.any() else roles.series_hint(table, schema, rows), found
-        )
-        values = rows.take(values)
+        rows, values = settle(table, schema, rows, rows.take(values), found)
         finite = np.where(np.isinf(values), np.nan, values)
         checks.check_targets(finite[:, : len(schema.targets)], schema.targets, rows, found)
         checks.note_missing(values, schema.given, len(schema.targets), found)
-        found.notes[:0] = leaks(finite, rows.offsets, schema)
+        checks.note_open_end(finite, schema, rows, found)
         static = checks.static_values(rows.take(static), schema.static, rows, found)
+        schema = _looked_at(Look(rows, finite, schema), found)
+    if schema.format.strict:
+        found.problems += [f"--strict refuses repairs: {text}" for text in found.repairs]
     return Analysis(table, schema, rows, values, static, tuple(found.problems), tuple(found.notes))
+
+
+def _prepared(table: Table, schema: Schema, found: Findings) -> tuple[Table, Schema]:
+    """The table with one time column and numbers where it has them, and the schema with what that took."""
+    if table.outline is not None:
+        found.notes.extend(table.outline.notes)
+        for sentence in (*table.outline.repairs, *table.repairs):
+            found.repaired(sentence)
+    asked = schema.time
+    if asked is None:
+        sample = table.outline.sample if table.outline else table.frame
+        schema = replace(schema, time=roles.find_time(sample, schema))
+    table, sentence = joined.join(table, schema)
+    if sentence:
+        (found.repaired if asked is None else found.notes.append)(sentence)
+    table, schema = mended.with_numbers(table, schema, found)
+    return mended.folded(table, schema, found)
+
+
+def _looked_at(look: Look, found: Findings) -> Schema:
+    """Shout about what is suspicious, and keep the ranges of the columns for later files."""
+    schema = look.schema
+    drift = drifted(look) if schema.ranges else []
+    found.notes[:0] = [*leaks(look.values, look.rows.offsets, schema), *drift, *suspicions(look)]
+    found.repairs.extend(drift)
+    return schema if schema.ranges else replace(schema, ranges=ranges(look))
 
 
 def panel_of(rows: Rows, values: np.ndarray, static: np.ndarray, schema: Schema, report: Sequence[str]) -> Panel:
@@ -169,33 +212,68 @@ def _rows(table: Table, schema: Schema, found: Findings) -> tuple[Rows | None, S
         codes, series = _ids(table, schema.series, found)
     if times is None or (codes is not None and (codes < 0).any()):
         return None, schema
+    if schema.format.timezone is not None and (times == times.astype("M8[D]")).all():  # days are no clocks
+        schema = replace(schema, format=replace(schema.format, timezone=None))
+    times = _in_utc(table, times, codes, schema, found)
+    if times is None:
+        return None, schema
     rows = arrange(times, codes, series)
     if rows.repair:
-        found.notes.append(rows.repair)
+        found.repaired(rows.repair)
     return rows, schema
 
 
 def _times(table: Table, name: str, schema: Schema, found: Findings) -> tuple[np.ndarray | None, Schema]:
-    stamps = timestamps.parse(table.frame[name], schema.day_first, schema.whole_days)
+    stamps = timestamps.parse(table.frame[name], schema.day_first, schema.whole_days, schema.format, name)
     schema = replace(
         schema,
         day_first=schema.day_first if stamps.day_first is None else stamps.day_first,
         whole_days=schema.whole_days if stamps.whole_days is None else stamps.whole_days,
     )
-    found.notes.extend(f"time column {name!r}: {note}" for note in stamps.notes)
+    for note in stamps.notes:
+        (found.repaired if note in stamps.repairs else found.notes.append)(f"time column {name!r}: {note}")
     missing = np.flatnonzero(stamps.missing)
     if stamps.problem:
         where = f"{table.quote(name, stamps.bad[:1])}: " if len(stamps.bad) else ""
         found.problems.append(f"time column {name!r}: {where}{stamps.problem}")
         return None, schema
     if len(stamps.bad):
-        quoted = table.quote(name, stamps.bad)
-        found.problems.append(f"time column {name!r}: not a timestamp like the others: {quoted}; {timestamps.REMEDY}")
+        quoted, remedy = table.quote(name, stamps.bad), _remedy(stamps.bad, table)
+        found.problems.append(f"time column {name!r}: not a timestamp like the others: {quoted}; {remedy}")
     if len(missing):
-        found.problems.append(
-            f"time column {name!r}: no timestamp in {table.rows(missing)}; fill it in or remove the rows"
-        )
+        remedy = "fill it in or remove the rows"
+        found.problems.append(f"time column {name!r}: no timestamp in {table.rows(missing)}; {remedy}")
     return None if len(stamps.bad) or len(missing) else stamps.values, schema
+
+
+def _remedy(bad: np.ndarray, table: Table) -> str:
+    """What to do about rows without a usable timestamp: those at the end may be a footer."""
+    last = len(table.frame) - 1
+    if table.outline is not None and bad[0] > 0 and np.array_equal(bad, np.arange(bad[0], last + 1)) and len(bad) < 20:
+        return f"{timestamps.REMEDY}, or leave a footer out with {advice('skip_footer', len(bad))}"
+    return timestamps.REMEDY
+
+
+def _in_utc(
+    table: Table, times: np.ndarray, codes: np.ndarray | None, schema: Schema, found: Findings
+) -> np.ndarray | None:
+    """Times of the wall clocks of `Format.timezone` in UTC; times with an offset are that already."""
+    zone = schema.format.timezone
+    aware = any("offsets dropped" in note for note in found.notes)
+    if zone is None or aware:
+        return times
+    utc, skipped, twice = clocks.to_utc(times, codes, zone)
+    if len(skipped):
+        quoted = table.quote(str(schema.time), skipped)
+        found.problems.append(
+            f"time column {schema.time!r}: these times do not exist in {zone}, the clock was put forward: {quoted}; if "
+            "the clock of the data is never changed leave --timezone out"
+        )
+        return None
+    found.notes.append(f"time column {schema.time!r}: converted from {zone} to UTC")
+    if twice:
+        found.notes.append(f"{twice:,} rows lie in an hour that {zone} has twice: told apart by their order")
+    return utc
 
 
 def _ids(table: Table, name: str, found: Findings) -> tuple[np.ndarray, tuple[str, ...]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from dataclasses import replace
 
@@ -11,28 +10,25 @@ import pandas as pd
 
 from forecast.data import checks, codes, timestamps
 from forecast.data.checks import Findings
-from forecast.data.files import SAMPLE
+from forecast.data.joined import CLOCK, PARTS, PLUS, calendar_parts, clock_beside
+from forecast.data.outline import SAMPLE
 from forecast.data.rows import Rows
 from forecast.data.schema import Schema
 from forecast.data.tables import Table
 from forecast.errors import did_you_mean
 
-PARTS = ("year", "month", "day", "hour", "minute")
 UNNAMED = "targets were not named"
-CLOCK = r"\d{1,2}[:.]\d\d.*"
 
 
 def resolve(table: Table, schema: Schema, found: Findings) -> Schema:
     """Fill in time and targets; drop (and report) names the table does not have."""
-    columns = tuple(table.outline.header if table.outline else table.frame.columns)
+    columns = tuple(dict.fromkeys([*(table.outline.header if table.outline else ()), *table.frame.columns]))
     unknown = {name for names in schema.roles().values() for name in names} - set(columns)
     for role, names in schema.roles().items():
         for name in names:
             if name in unknown:
                 found.problems.append(f"there is no column {name!r} ({role}){did_you_mean(name, columns)}")
     time = schema.time if schema.time not in unknown else None
-    if schema.time is None:
-        time = find_time(table.outline.sample if table.outline else table.frame, schema)
     if time is None and schema.time is None:
         found.problems.append(_no_time(table, schema))
     kept = {
@@ -92,7 +88,7 @@ def _no_time(table: Table, schema: Schema) -> str:
     free = [name for name in table.frame.columns if name not in taken] or list(table.frame.columns)
     parts = [name for name in free if name.strip().lower() in PARTS]
     if len(parts) > 1:
-        return f"no column holds timestamps; join {', '.join(parts)} to one column such as 2024-01-31 18:00"
+        return f"no column holds timestamps; name the columns of its parts, as in --time {PLUS.join(parts)}"
     ranks = {name: rank for name in free if (rank := timestamps.name_rank(name)) is not None}
     likely = min(ranks, key=lambda name: ranks[name]) if ranks else free[0]
     stamps = timestamps.parse(table.frame[likely])
@@ -117,27 +113,30 @@ def _all_numeric(table: Table, schema: Schema, found: Findings) -> tuple[str, ..
         else:
             useful.append(name)
     if useful:
-        found.notes.extend(f"{text}: left out" for text in broken)
+        found.notes.extend(broken)
         found.notes.append(f"{UNNAMED}: took {', '.join(useful)}")
     else:
         found.problems.append(
-            "; ".join(["there is no numeric column to forecast", *broken]) + "; name one with --target COLUMN"
+            "; ".join(["there is no numeric column to forecast", *(text.replace(": left out", "") for text in broken)])
+            + "; name one with --target COLUMN"
         )
     return tuple(useful)
 
 
 def _almost_numeric(table: Table, name: str) -> str | None:
     """Describe a text column most cells of which are numbers."""
-    values, bad = checks.numbers(table.frame[name])
+    values, bad = checks.numbers(table.frame[name], table.decimal)
     if not 0 < len(bad) < np.isfinite(values).sum():
         return None
     quoted = table.quote(name, bad, 3)
-    return f"column {name!r} has {len(bad):,} of {len(values):,} cells that are not numbers ({quoted})"
+    remedy = checks.remedy_for(table.frame[name].iloc[bad])
+    text = f"column {name!r} has {len(bad):,} of {len(values):,} cells that are not numbers ({quoted})"
+    return f"{text}: left out" + (f"; {remedy}" if remedy else "")
 
 
 def _useless(table: Table, name: str) -> str | None:
     """Why a numeric column is no candidate for a target."""
-    values, _ = checks.numbers(table.frame[name])
+    values, _ = checks.numbers(table.frame[name], table.decimal)
     if name.startswith("Unnamed: "):
         return "has no name"
     if np.isnan(values).all():
@@ -154,30 +153,39 @@ def is_constant(column: pd.Series) -> bool:
 
 
 def find_time(frame: pd.DataFrame, schema: Schema) -> str | None:
-    """The column that holds timestamps: one whose name says so, else the first that parses."""
+    """The column that holds timestamps: one whose name says so, else the first that parses.
+
+    Columns that hold parts of it (year, month, day, hour; a date and its time) are joined by +.
+    """
     taken = {name for role, names in schema.roles().items() if role != "time" for name in names}
     free = [name for name in frame.columns if name not in taken]
     ranked = sorted(free, key=lambda name: rank if (rank := timestamps.name_rank(name)) is not None else 99)
     head = frame.head(SAMPLE)
-    return next((name for name in ranked if timestamps.is_time(head[name], name)), None)
+    found = next((name for name in ranked if timestamps.is_time(head[name], name, schema.format)), None)
+    if found is None or found.strip().lower() in PARTS:
+        parts = calendar_parts(head, free)
+        return PLUS.join(parts) if parts else found
+    clock = clock_beside(head, found, free)
+    return found if clock is None else PLUS.join([found, clock])
 
 
 def series_hint(table: Table, schema: Schema, rows: Rows) -> str:
     """What to do about doubled times: name the column of the ids, when there is one."""
     if schema.series is not None:
-        return "keep one row for each, or aggregate them"
+        return ""
     candidates = series_candidates(table, schema, rows)
     if not candidates:
-        return "keep one row for each, or aggregate them; if a column names the series, use --series COLUMN"
+        return "if a column names the series, use --series COLUMN"
     names = " or ".join(f"--series {shlex.quote(name)}" for name in candidates[:3])
     clock = next((name for name in candidates if _is_clock(table, name)), None)
-    join = f"; if {clock!r} is the time of day, join it to {schema.time!r} instead" if clock else ""
+    whole = shlex.quote(f"{schema.time}{PLUS}{clock}")
+    join = f"; if {clock!r} is the time of day, use --time {whole} instead" if clock else ""
     return f"is there a column that names the series? use {names}, which makes the rows unique{join}"
 
 
 def _is_clock(table: Table, name: str) -> bool:
     first = str(table.whole()[name].iloc[0])
-    return name.strip().lower() in PARTS or bool(re.fullmatch(CLOCK, first))
+    return name.strip().lower() in PARTS or bool(CLOCK.fullmatch(first.strip()))
 
 
 def series_candidates(table: Table, schema: Schema, rows: Rows) -> tuple[str, ...]:

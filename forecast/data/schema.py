@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from forecast.data.format import Format
 from forecast.errors import SettingsError
 
 HOLIDAY = "holiday"
+PLAIN = Format()
 
 
 class Layout(NamedTuple):
@@ -48,6 +50,11 @@ class Schema:
         exchange: an exchange of the package `exchange_calendars` ("XNYS"), whose sessions are the calendar.
         whole_days: whether stamps with an offset from UTC are days of their own clock; None leaves it to the reader,
             which decides by the values and keeps the decision here.
+        format: how the file is written, as far as it was told or found out; later files are read in the same way.
+        ranges: least and greatest value and standard deviation of each given channel. A reader fills them in, and warns
+            of later rows that lie far outside.
+
+    A `time` of several columns is joined by +: "year+month+day+hour", "date+time".
 
     Raises:
         SettingsError: a column has two roles.
@@ -73,10 +80,18 @@ class Schema:
     holidays: str | None = None
     exchange: str | None = None
     whole_days: bool | None = None
+    format: Format = PLAIN
+    ranges: tuple[tuple[float, float, float], ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         for role in ("targets", "past", "future", "static", "categorical"):
             object.__setattr__(self, role, _names(getattr(self, role), role))
+        if isinstance(self.format, Mapping):  # of a saved model
+            object.__setattr__(self, "format", Format(**self.format))
+        if not isinstance(self.format, Format):
+            raise SettingsError(f"format={self.format!r}: a Format is needed")
+        spans = tuple((float(low), float(high), float(spread)) for low, high, spread in self.ranges)
+        object.__setattr__(self, "ranges", spans)
         part: dict[str, str] = {}
         for role, names in self.roles().items():
             for name in names:

@@ -31,6 +31,8 @@ def with_card(data: str, asked: Schema) -> Schema:
         holidays=asked.holidays or card.holidays,
         exchange=asked.exchange or card.exchange,
         whole_days=asked.whole_days,
+        format=asked.format,
+        ranges=asked.ranges,
     )
     played = {*roles.given, *roles.static, *asked.categorical}
     return replace(

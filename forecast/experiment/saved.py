@@ -155,14 +155,16 @@ def forecast_file(directory: str | Path, data: str) -> tuple[pd.DataFrame, list[
     """Forecast after the last row of every series of a file, with a saved model.
 
     Returns:
-        A long frame, and sentences about series that are too short for it.
+        A long frame, what the reader reports, and sentences about series that are too short for it.
     """
     saved = load(directory)
     panel = read_dataset(data, saved.schema)
     origins, notes = ends(panel, saved.model.window)
     if not len(origins):
         raise DataError(data, [too_short(panel, saved.model.window.context)])
-    return _named(data, lambda: saved.model.predict(panel, origins)).to_frame(), notes
+    frame = _named(data, lambda: saved.model.predict(panel, origins)).to_frame()
+    said = [sentence for sentence in panel.report if not sentence.startswith("the calendar:")]  # the model has one
+    return frame, [*said, *notes]
 
 
 def update_file(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 from forecast.data.embedded import cards
 from forecast.data.forecast import Forecaster
+from forecast.data.format import Format
 from forecast.data.schema import Schema
 from forecast.errors import SettingsError, did_you_mean
 from forecast.experiment.contestants import Contestant, from_table, to_table
@@ -106,7 +107,7 @@ class Experiment:
         """The settings file that makes this experiment again."""
         table = {
             "data": self.data,
-            "schema": asdict(replace(self.schema, categories=())),
+            "schema": _said(self.schema),
             "window": asdict(self.window),
             "split": asdict(self.split),
             "training": asdict(self.training),
@@ -166,7 +167,7 @@ def from_tables(table: Table, source: str) -> Experiment:
         raise SettingsError(f"{source}: no forecasters; write one table each, such as [forecasters.gru]")
     return Experiment(
         data=data,
-        schema=settings(Schema, _part(table, "schema", source), "schema"),
+        schema=_schema(_part(table, "schema", source), source),
         window=settings(Window, _part(table, "window", source), "window"),
         forecasters={name: from_table(name, _part(forecasters, name, source)) for name in forecasters},
         split=settings(Split, _part(table, "split", source), "split"),
@@ -188,6 +189,22 @@ def _require_no_imports(table: Table, source: str) -> None:
                     f"{source}: {where}.cell = {cell!r} is an import path, and importing runs code; where you trust "
                     "this file and that module, say --allow-imports (read_experiment(..., allow_imports=True))"
                 )
+
+
+def _schema(table: Mapping[str, object], source: str) -> Schema:
+    """A schema from its table and the one of its format."""
+    plain = {key: value for key, value in table.items() if key != "format"}
+    form = settings(Format, _part(table, "format", source), "schema.format")
+    return replace(settings(Schema, plain, "schema"), format=form)
+
+
+def _said(schema: Schema) -> dict[str, object]:
+    """A schema as a table: what was said of it, not what was found in the data."""
+    form = schema.format
+    told = {field.name: getattr(form, field.name) for field in fields(form)}
+    told = {name: value for name, value in told.items() if value != getattr(Format(), name)}
+    table: dict[str, object] = {**asdict(replace(schema, categories=(), ranges=())), "format": told}
+    return {name: value for name, value in table.items() if name != "ranges" and value != {}}
 
 
 def _part(table: Mapping[str, object], key: str, source: str) -> Mapping[str, object]:

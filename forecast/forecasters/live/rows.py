@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
+import zoneinfo
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -16,6 +17,7 @@ from forecast.data.almanac import computed_at
 from forecast.data.categories import recoded
 from forecast.data.checks import LARGEST, NUMBER_REMEDY, Findings, check_targets
 from forecast.data.codes import code_of
+from forecast.data.mended import sentinels
 from forecast.data.panel import Panel
 from forecast.data.readers import analyse, frame_table, open_table, panel_of
 from forecast.data.schema import Schema
@@ -66,7 +68,9 @@ class RowReader:
         self.time, self.static = schema.time or "time", schema.static
         self.column, self.alone = schema.series or "series", alone
         self.schema, self.given = schema, schema.given
-        self.whole_days = bool(schema.whole_days)
+        self.whole_days, form = bool(schema.whole_days), schema.format
+        self.words, self.sentinels = frozenset(form.missing), frozenset(sentinels(form))
+        self.zone = None if form.timezone is None else zoneinfo.ZoneInfo(form.timezone)
         self.codes = {
             name: (names, {name: code for code, name in enumerate(names)})
             for name, names in schema.known_categories.items()
@@ -88,13 +92,15 @@ class RowReader:
                 values.append(code_of(value, *self.codes[name]))
                 continue
             if type(value) is not float:
-                value = _number(value, name)
+                value = math.nan if type(value) is str and value.strip() in self.words else _number(value, name)
+            if value in self.sentinels:
+                value = math.nan
             if not -LARGEST <= value <= LARGEST and value == value:
                 raise DataError(SOURCE, [f"column {name!r}: {value} is infinite or beyond {LARGEST:g}; leave it empty"])
             values.append(value)
         series = self.alone if self.alone is not None else self._series(get(self.column))
         static = self._static(row) if self.static else {}
-        time = microseconds(get(self.time), self.time, self.whole_days)
+        time = microseconds(get(self.time), self.time, self.whole_days, self.zone)
         if self.schema.computed:
             values += computed_at(time, self.schema)
         return Arrival(series, time, values, static)
@@ -151,17 +157,20 @@ def _number(value: object, name: str) -> float:
     raise DataError(SOURCE, [problem])
 
 
-def microseconds(time: object, name: str, whole_days: bool = False) -> int:
+def microseconds(time: object, name: str, whole_days: bool = False, zone: datetime.tzinfo | None = None) -> int:
     """A time as microseconds since 1970; offsets from UTC are applied and dropped, as readers do.
 
     Args:
         name: of the column.
         whole_days: drop offsets without applying them: rows are days of their own clock.
+        zone: of the clock that shows times without an offset; None takes them as they stand.
 
     Example:
         >>> microseconds(np.datetime64("1970-01-02"), "day"), microseconds("1970-01-01T01:00+01:00", "day")
         (86400000000, 0)
     """
+    if zone is not None:
+        time = _of_zone(time, zone)
     if type(time) is datetime.datetime and time.tzinfo is None:  # most of all
         return (time - EPOCH) // MICROSECOND
     if isinstance(time, str):
@@ -180,6 +189,20 @@ def microseconds(time: object, name: str, whole_days: bool = False) -> int:
     if isinstance(time, datetime.date):
         return (_plain(time, name, whole_days) - EPOCH) // MICROSECOND
     raise DataError(SOURCE, [f"time column {name!r}: {time!r} is no timestamp; {REMEDY}"])
+
+
+def _of_zone(time: object, zone: datetime.tzinfo) -> object:
+    """A time without an offset, text too, with that of a zone; anything else as it is."""
+    if isinstance(time, str):
+        try:
+            time = datetime.datetime.fromisoformat(time.strip())
+        except ValueError:
+            return time  # whoever reads it says so
+    if isinstance(time, np.datetime64) and not np.isnat(time):
+        time = pd.Timestamp(time).to_pydatetime()
+    if isinstance(time, datetime.datetime) and time.tzinfo is None:
+        return time.replace(tzinfo=zone)
+    return time
 
 
 def _plain(time: datetime.date, name: str, whole_days: bool) -> datetime.datetime:
