@@ -4,10 +4,10 @@
 
 In each block of 100 rows two numbers are marked; the target behind the block is their sum. Forecasting its mean costs
 1/6, remembering costs nothing. Every cell reads windows of one block, with 64 numbers in its state, no linear skip,
-gradients clipped to a norm of 1, batches of 32 (250 an epoch) and Adam at 0.003, rectified networks at 0.001; a fit ends
-when its squared error on 2000 unseen blocks falls below SOLVED. Seeds change weights and data. Writes results.csv (that
-error after every epoch) and curves.png into DIR, by default beside this file, and goes on with the fits that the file
-does not hold; --draw draws what it holds.
+gradients clipped to a norm of 1, batches of 32 (250 an epoch) and Adam at 0.003, rectified networks at 0.001; a fit
+ends when its squared error on 2000 unseen blocks falls below SOLVED. Seeds change weights and data. Writes results.csv
+(that error after every epoch) and curves.png into DIR, by default beside this file, and goes on with the fits that the
+file does not hold; --draw draws what it holds.
 """
 
 from __future__ import annotations
