@@ -71,6 +71,8 @@ if TYPE_CHECKING:
     from forecast.training.module import RecurrentModule
     from forecast.windows.feeds import Streamed, Windowed
     from forecast.windows.window import Window
+    from forecast.work.folder import Run
+    from forecast.work.stopping import Stopped
 
 _ROOMS = {
     "data.describe": ("describe",),
@@ -134,6 +136,8 @@ _ROOMS = {
     "training.module": ("RecurrentModule",),
     "windows.feeds": ("Streamed", "Windowed"),
     "windows.window": ("Window",),
+    "work.folder": ("Run",),
+    "work.stopping": ("Stopped",),
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}
 __all__ = sorted(_HOME)

@@ -6,6 +6,7 @@
   + TrainingError    training cannot start or go on: no windows, a loss that is not finite
   + NotFittedError   predict was called before fit
   + LeakageError     a forecast knew what came after its origin
+  + RunError         what a run keeps for going on cannot be written or read; no fault of a contestant
 
 Anything else that escapes is our mistake: the command line shows its traceback and exits with 70.
 """
@@ -34,6 +35,10 @@ class NotFittedError(ForecastError):
 
 class LeakageError(ForecastError):
     """A forecast knew what came after its origin."""
+
+
+class RunError(ForecastError):
+    """What a run keeps for going on cannot be written or read."""
 
 
 class UnknownCategory(UserWarning):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -20,7 +19,7 @@ import pytest
 from forecast.cli import main
 from forecast.experiment.saved import update_file
 from forecast.forecasters.live.files import load_live
-from forecast.forecasters.lock import locked
+from forecast.work.lock import locked
 
 BOARD = [
     "model",
@@ -110,6 +109,7 @@ def test_compare_leaves_every_file_and_nothing_else(run: Run, prices: str, tmp_p
     plots = {"leaderboard.png", "steps.png", "forecast-1.png", "next.png"}
     assert {path.name for path in Path("runs/one/plots").iterdir()} == plots
     files = {"leaderboard.csv", "scores.csv", "forecasts.csv", "next.csv", "settings.toml", "plots"}
+    files |= {"run.json", "run.log", "run.lock"}
     assert {path.name for path in Path("runs/one").iterdir()} == files
     board, forecasts = pd.read_csv("runs/one/leaderboard.csv"), pd.read_csv("runs/one/forecasts.csv")
     assert list(board) == BOARD
@@ -492,8 +492,9 @@ def test_stopping_is_no_mistake(run: Run, prices: str, monkeypatch: pytest.Monke
         raise KeyboardInterrupt
 
     monkeypatch.setattr("forecast.experiment.compare.backtest", stopped)
-    _, err = run("compare", prices, "--target", "close", *RULES, code=130)
-    assert err.endswith("forecast: stopped\n")
+    command = ("compare", prices, "--target", "close", *RULES)
+    _, err = run(*command, code=130)
+    assert err.endswith(f"goes on with it:\n  forecast {' '.join(command)} --resume\n")
 
 
 def test_the_module_runs_as_a_command_and_survives_a_closed_pipe(prices: str, tmp_path: Path):
@@ -539,15 +540,28 @@ def test_a_terminal_sees_one_bar_and_is_left_clean(prices: str, tmp_path: Path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
-def test_an_interrupt_while_a_network_trains_says_stopped(prices: str, tmp_path: Path):
-    arguments = ("compare", prices, "--target", "close", *SMALL[:3], "100000", *SMALL[4:])
+@pytest.mark.parametrize(("name", "returned"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_signal_while_a_network_trains_keeps_the_work_and_says_how_to_go_on(
+    prices: str, tmp_path: Path, run: Run, name: str, returned: int
+):
+    arguments = ("compare", prices, "--target", "close", *SMALL)
     code = (
-        "import os, signal, threading, sys, forecast.training.callbacks as c, forecast.cli as f\n"
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # tests in the background are deaf to it
-        "c.BestEpoch.on_train_start = lambda *a: os.kill(os.getpid(), signal.SIGINT)\n"
+        "import os, signal, sys, forecast.training.saving as s, forecast.cli as f\n"
+        "start = s.Saver.on_train_start\n"
+        "def began(*a):\n"
+        f"    start(*a); os.kill(os.getpid(), signal.{name})\n"
+        "s.Saver.on_train_start = began\n"
         f"sys.exit(f.main({list(arguments)!r}))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=120)
-    assert done.returncode in (130, -signal.SIGINT), done.stderr
+    assert done.returncode == returned, done.stderr
     assert "Traceback" not in done.stderr
-    assert done.stderr.endswith("forecast: stopped\n")
+    assert done.stderr.endswith(f"goes on with it:\n  forecast {' '.join(arguments)} --resume\n")
+    assert {path.name.rpartition("-")[0] for path in Path("forecast-run/kept").iterdir()} == {"naive", "linear", "gru"}
+    _, err = run(*arguments, code=2)
+    assert "was stopped here, and its work is kept" in err
+    run(*arguments, "--resume")
+    run(*arguments, "--out", "whole")
+    for table in ("scores.csv", "forecasts.csv", "next.csv"):
+        assert Path("forecast-run", table).read_bytes() == Path("whole", table).read_bytes(), table
+    assert not Path("forecast-run/kept").exists()

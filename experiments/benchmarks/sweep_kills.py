@@ -1,6 +1,6 @@
 """Sweeps under fire: processes of a sweep are killed (SIGKILL) at random moments, and the sweep is started again.
 
-    python experiments/benchmarks/sweep_kills.py [--kills N] [--trials N] [--workers N] [--storage KIND ...]
+    python experiments/benchmarks/sweep_kills.py [--kills N] [--trials N] [--workers N] [--storage KIND ...] [--out F]
 
 KIND is sqlite, journal or postgresql (a server that this script starts and stops: Debian's package `postgresql`, and
 psycopg). Each kill strikes a worker, or the process that started them, at random. At the end: every trial that had
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import glob
+import json
 import os
 import random
 import shutil
@@ -197,12 +198,14 @@ def main() -> int:
     parser.add_argument("--workers", type=int, nargs="+", default=[2, 4])
     parser.add_argument("--storage", nargs="+", default=["sqlite", "journal", "postgresql"])
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", help="a JSON file for the result")
     parser.add_argument("--run", help=argparse.SUPPRESS)
     args = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     if args.run:
         run(args.run, args.trials, args.workers[0])
         return 0
+    results = []
     for kind in args.storage:
         for workers in args.workers:
             with tempfile.TemporaryDirectory(prefix="kills-") as folder, storage(kind, Path(folder)) as place:
@@ -210,12 +213,12 @@ def main() -> int:
                     break
                 started = time.perf_counter()
                 made, starts = shoot(place, args.kills, args.trials, workers, random.Random(args.seed))
-                seconds = time.perf_counter() - started
-                print(
-                    f"{kind}, {workers} workers: {made} kills, {starts} starts, {seconds:.0f} s; "
-                    f"{check(place, args.trials)}",
-                    flush=True,
-                )
+                seconds, found = time.perf_counter() - started, check(place, args.trials)
+                print(f"{kind}, {workers} workers: {made} kills, {starts} starts, {seconds:.0f} s; {found}", flush=True)
+                result = {"storage": kind, "workers": workers, "kills": made, "starts": starts, "found": found}
+                results.append(result | {"trials": args.trials, "seconds": round(seconds, 1), "seed": args.seed})
+    if args.out:
+        Path(args.out).write_text(json.dumps(results, indent=2) + "\n")
     return 0
 
 

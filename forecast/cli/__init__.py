@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 import tempfile
 import traceback
@@ -18,6 +19,7 @@ from forecast.cli.flags import (
     add_imports,
     add_network,
     add_outputs,
+    add_run,
     add_search,
     add_split,
     add_training,
@@ -26,8 +28,9 @@ from forecast.cli.flags import (
 )
 from forecast.cli.verbs import say
 from forecast.errors import ForecastError, UnknownCategory
+from forecast.work.stopping import heeding, stopped_by
 
-OURS, USERS, STOPPED = 70, 2, 130
+OURS, USERS = 70, 2
 MODELS = (
     "naive, seasonal-naive, drift, mean, linear, ridge, knn, forest, boosting, mlp, rnn, lstm, gru, "
     "rnn-stateful, lstm-stateful, gru-stateful"
@@ -60,7 +63,7 @@ def _plain(message: Warning | str, *where: object, **line: object) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit code: 0 done, 2 a mistake of the user's, 70 one of ours, 130 stopped."""
+    """Run a command; returns the exit code: 0 done, 2 a mistake of the user's, 70 one of ours, 130 or 143 stopped."""
     if arguments is None and not sys.warnoptions:
         hush()
     try:
@@ -68,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SystemExit as stop:
         return USERS if stop.code else 0
     try:
-        with _aside(args):
+        with heeding(), _aside(args):
             args.verb(args)
             sys.stdout.flush()
     except ForecastError as error:
@@ -77,14 +80,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (KeyboardInterrupt, SystemExit):  # Lightning turns the first into the second
-        say("forecast: stopped")
-        return STOPPED
+    except (KeyboardInterrupt, SystemExit) as stop:  # Lightning turns the first into the second
+        say(f"forecast: stopped{_going_on(args, arguments)}")
+        return stopped_by(stop)
     except Exception:
         traceback.print_exc()
         say("forecast: this is a mistake of ours, please report it with the lines above")
         return OURS
     return 0
+
+
+def _going_on(args: argparse.Namespace, arguments: Sequence[str] | None) -> str:
+    """The command that goes on with a verb that keeps its work."""
+    if getattr(args, "resume", None) is None and args.verb is not verbs.sweep:
+        return ""
+    said = [each for each in (sys.argv[1:] if arguments is None else arguments) if each not in ("--anew", "--resume")]
+    more = [] if args.verb is verbs.sweep else ["--resume"]  # a sweep always goes on
+    return f"; what was done is kept, and this goes on with it:\n  {shlex.join(['forecast', *said, *more])}"
 
 
 @contextmanager
@@ -121,11 +133,13 @@ def _parser() -> argparse.ArgumentParser:
     add_network(compare)
     add_training(compare)
     add_outputs(compare, "forecast-run", "folder for tables, settings and plots (default: forecast-run)")
+    add_run(compare)
     run = _verb(known, "run", verbs.run, "run a settings file, such as the settings.toml a comparison leaves")
     run.add_argument("settings", metavar="SETTINGS.toml")
     run.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change one setting; repeatable")
     add_imports(run)
     add_outputs(run, "forecast-run", "folder for tables, settings and plots (default: forecast-run)")
+    add_run(run)
     _leakcheck(known)
     _sweep(known)
     _verbs_of_models(known)
@@ -179,6 +193,7 @@ def _verbs_of_models(known: argparse._SubParsersAction) -> None:
     add_imports(fit)
     add_training(fit)
     add_outputs(fit, "model", "folder of the saved model (default: model)")
+    add_run(fit)
     predict = _verb(known, "predict", verbs.predict, "forecast after the last row of a file with a saved model")
     _saved(predict, "CSV with the columns the model was fitted on")
     add_outputs(predict, None, "CSV to write (default: print)")

@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING
 from forecast.errors import SettingsError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from forecast.data.format import Format
     from forecast.data.schema import Schema
     from forecast.experiment.settings import Split
     from forecast.training.fit import Training
+    from forecast.work.folder import Run
 
 SECONDS, EPOCHS = 120.0, 30
+KEEP_EVERY = 60.0
 STRATEGIES = ("auto", "ddp", "ddp_spawn", "ddp_fork", "ddp_notebook")  # here too, so that --help loads no torch
 FORMAT = ("encoding", "separator", "comment", "columns", "skip_footer", "wide", "decimal", "thousands", "missing")
 FORMAT += ("date_format", "date_unit", "timezone", "duplicates", "strict")
@@ -165,6 +169,23 @@ def add_outputs(parser: argparse.ArgumentParser, default: str | None, text: str)
     """Where results go, and whether they are printed as JSON."""
     parser.add_argument("--out", default=default, metavar="DIR" if default else "PATH", help=text)
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """Whether work that was stopped is gone on with, and how often it is kept."""
+    group = parser.add_argument_group("stopping and going on")
+    choice = group.add_mutually_exclusive_group()
+    choice.add_argument("--resume", action="store_true", help="go on with what was stopped in the folder, if anything")
+    choice.add_argument("--anew", action="store_true", help="give up what was stopped in the folder")
+    text = f"between checkpoints within an epoch; each epoch ends with one (default: {KEEP_EVERY:g})"
+    group.add_argument("--keep-every", type=float, default=KEEP_EVERY, metavar="SECONDS", help=text)
+
+
+def run_of(args: argparse.Namespace, directory: str | Path) -> Run:
+    """The run folder that was asked for."""
+    from forecast.work.folder import Run
+
+    return Run(directory, args.resume, args.anew, args.keep_every)
 
 
 def schema_of(args: argparse.Namespace) -> Schema:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from forecast.cli.flags import network_of, require_alone, schema_of, search_of, split_of, training_of
+from forecast.cli.flags import network_of, require_alone, run_of, schema_of, search_of, split_of, training_of
 from forecast.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def compare(args: argparse.Namespace) -> None:
     directory = writable(args.out)
     asked = {"models": args.models, "training": training, "network": network_of(args)}
     opened = plan(args.data, schema, **window, split=split, **asked)
-    _judge(*opened, directory, args.json)
+    _judge(*opened, directory, args)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> None:
 
     experiment = read_experiment(args.settings, args.set, args.allow_imports)
     directory = writable(args.out)
-    _judge(*opened(experiment), directory, args.json)
+    _judge(*opened(experiment), directory, args)
 
 
 def leakcheck(args: argparse.Namespace) -> None:
@@ -86,7 +86,7 @@ def sweep(args: argparse.Namespace) -> None:
     directory = writable(args.out)
     say("\n".join([in_words(experiment.data, panel), *(f"  {line}" for line in panel.report)]))
     directory.mkdir(parents=True, exist_ok=True)
-    found = swept(experiment, panel, str(directory / "study.db"), progress=True)
+    found = swept(experiment, panel, str(directory / "study.db"), progress=True, directory=directory)
     files = [*write(found.outcome, directory), *write_sweep(found, directory)]
     if args.json:
         trials = {"trials": json.loads(found.trials.to_json(orient="records")), "notes": list(found.notes)}
@@ -132,15 +132,17 @@ def _sought(args: argparse.Namespace) -> tuple[Experiment, Panel]:
     return replace(experiment, sweep=sought), panel
 
 
-def _judge(experiment: Experiment, panel: Panel, directory: Path, as_json: bool) -> None:
+def _judge(experiment: Experiment, panel: Panel, directory: Path, args: argparse.Namespace) -> None:
     from forecast.experiment import compare
     from forecast.experiment.cards import in_words
     from forecast.experiment.files import write
 
     say("\n".join([in_words(experiment.data, panel), *(f"  {line}" for line in panel.report)]))
-    outcome = compare.compare(experiment, panel, progress=True)
-    files = write(outcome, directory)
-    if as_json:
+    with compare.kept_in(run_of(args, directory), experiment, panel) as folder:
+        outcome = compare.compare(experiment, panel, progress=True, folder=folder)
+        files = write(outcome, directory)
+        folder.finish()
+    if args.json:
         failed = {"failed": dict(outcome.board.failed), "notes": list(outcome.notes)}
         print(to_json(_board(outcome.board) | failed | {"files": [str(file) for file in files]}))
         return
@@ -162,12 +164,13 @@ def fit(args: argparse.Namespace) -> None:
 
     schema, training, window = schema_of(args), training_of(args), (args.context, args.horizon, args.season)
     directory, data = writable(args.out), args.data
+    kept = run_of(args, directory)
     if data.endswith(SETTINGS):
         require_alone(args)
-        model, panel, data = fit_contestant(data, args.model, directory, args.start, args.allow_imports)
+        model, panel, data = fit_contestant(data, args.model, kept, args.start, args.allow_imports)
     else:
         shape = (args.intervals, network_of(args), args.start)
-        model, panel = fit_and_save(data, schema, args.model, window, training, directory, *shape)
+        model, panel = fit_and_save(data, schema, args.model, window, training, kept, *shape)
     verb = "update" if (directory / "state.safetensors").exists() else "predict"
     summary = {"model": args.model, "out": str(directory), "parameters": model.parameters, "rows": len(panel.times)}
     text = f"{args.model} fitted on {in_words(data, panel)}\nsaved to {directory}; now: forecast {verb}"

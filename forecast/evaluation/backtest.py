@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ import pandas as pd
 from forecast.data.forecast import Actual, Forecast, Forecaster, forecast_times, truth
 from forecast.data.panel import Origins, Panel, Since
 from forecast.data.season import season_of
-from forecast.errors import ForecastError, SettingsError
+from forecast.errors import ForecastError, RunError, SettingsError
 from forecast.evaluation.metrics import (
     DEFAULT,
     MetricLike,
@@ -23,6 +23,7 @@ from forecast.evaluation.metrics import (
 )
 from forecast.evaluation.moves import dead_band, last_move
 from forecast.evaluation.named import added, as_metrics
+from forecast.evaluation.results import Result, Results
 from forecast.evaluation.scores import Scores, Terms, cell_mean, score_frame
 from forecast.evaluation.tally import overall
 
@@ -39,6 +40,7 @@ def backtest(
     season: int | None = None,
     band: float = 0.0,
     progress: Progress | None = None,
+    results: Results | None = None,
 ) -> Scores:
     """Judge forecasters at the same rolling origins, all of them fitted only on the rows before `since`.
 
@@ -63,6 +65,7 @@ def backtest(
         band: dead band of directions: a value counts as "flat" within band * volatility * sqrt(step) of the newest
             one, volatility being the root mean squared change from row to row in training. 0: there is no "flat".
         progress: called with a sentence before each step.
+        results: keeps what each contestant came to; those it has already are not run again.
 
     Raises:
         SettingsError: the horizons differ, or no origin can be judged.
@@ -70,27 +73,32 @@ def backtest(
     """
     chosen = as_metrics(metrics)
     contest = _prepare(contestants, panel, since, stride, season, band)
-    runs = _Runs()
+    found: dict[str, Result] = {}
     for name, forecaster in contestants.items():
-        _run(name, forecaster, contest, runs, progress or _quiet)
-    if not runs.forecasts:
-        reasons = "".join(f"\n  - {name}: {reason}" for name, reason in runs.failed.items())
+        known = None if results is None else results.get(name)
+        found[name] = _run(name, forecaster, contest, progress or _quiet) if known is None else known
+        if results is not None and known is None:
+            found[name] = results.put(name, found[name])
+    failed = {name: result.failed for name, result in found.items() if result.failed is not None}
+    forecasts = {name: result.forecast for name, result in found.items() if result.forecast is not None}
+    if not forecasts:
+        reasons = "".join(f"\n  - {name}: {reason}" for name, reason in failed.items())
         raise ForecastError(f"every contestant failed:{reasons}")
-    first = next(iter(runs.forecasts.values()))
+    first = next(iter(forecasts.values()))
     if chosen == DEFAULT:
-        chosen = (*DEFAULT, *added(runs.forecasts.values()))
+        chosen = (*DEFAULT, *added(forecasts.values()))
     return Scores(
-        frame=score_frame(runs.forecasts, contest.actual, chosen),
-        losses={name: cell_mean(mae(said, contest.actual)) for name, said in runs.forecasts.items()},
-        forecasts=runs.forecasts,
+        frame=score_frame(forecasts, contest.actual, chosen),
+        losses={name: cell_mean(mae(said, contest.actual)) for name, said in forecasts.items()},
+        forecasts=forecasts,
         actual=contest.actual,
         origins=contest.origins,
         known=contest.known,
         times=contest.times,
-        fit_seconds=runs.fit_seconds,
-        predict_ms=runs.predict_ms,
-        parameters=runs.parameters,
-        failed=runs.failed,
+        fit_seconds={name: found[name].fit_seconds for name in forecasts},
+        predict_ms={name: found[name].predict_ms for name in forecasts},
+        parameters={name: found[name].parameters for name in forecasts},
+        failed=failed,
         terms=_terms(contest, first),
     )
 
@@ -104,15 +112,6 @@ class _Contest:
     known: np.ndarray
     times: np.ndarray
     stride: int
-
-
-@dataclass
-class _Runs:
-    forecasts: dict[str, Forecast] = field(default_factory=dict)
-    fit_seconds: dict[str, float] = field(default_factory=dict)
-    predict_ms: dict[str, float] = field(default_factory=dict)
-    parameters: dict[str, int] = field(default_factory=dict)
-    failed: dict[str, str] = field(default_factory=dict)
 
 
 def _quiet(message: str) -> None:
@@ -188,7 +187,7 @@ def _actual(panel: Panel, train: Panel, origins: Origins, horizon: int, season: 
     return Actual(values, seen, last, *in_sample_scale(train, season), season)
 
 
-def _run(name: str, forecaster: Forecaster, contest: _Contest, runs: _Runs, progress: Progress) -> None:
+def _run(name: str, forecaster: Forecaster, contest: _Contest, progress: Progress) -> Result:
     try:
         progress(f"{name}: fitting")
         start = time.perf_counter()
@@ -198,18 +197,17 @@ def _run(name: str, forecaster: Forecaster, contest: _Contest, runs: _Runs, prog
         start = time.perf_counter()
         said = fitted.predict(contest.panel, contest.origins)
         predict_seconds = time.perf_counter() - start
+    except RunError:  # a full disk, say: no fault of the contestant's
+        raise
     except ForecastError as error:
-        runs.failed[name] = str(error)
-        return
+        return Result(failed=str(error))
     wrong = _fault(said, contest)
     if wrong is not None:
-        runs.failed[name] = wrong
-        return
-    runs.forecasts[name] = replace(said, origins=contest.origins, known=contest.known, times=contest.times)
-    runs.fit_seconds[name] = fit_seconds
-    runs.predict_ms[name] = 1000.0 * predict_seconds / len(contest.origins)
+        return Result(failed=wrong)
+    said = replace(said, origins=contest.origins, known=contest.known, times=contest.times)
     count = getattr(fitted, "parameters", 0)
-    runs.parameters[name] = int(count) if isinstance(count, int | np.integer) else 0
+    parameters = int(count) if isinstance(count, int | np.integer) else 0
+    return Result(said, None, fit_seconds, 1000.0 * predict_seconds / len(contest.origins), parameters)
 
 
 def _fault(said: Forecast, contest: _Contest) -> str | None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import replace
+from pathlib import Path
 
 from forecast.data.describe import Description, describe
 from forecast.data.embedded import cards, locate
 from forecast.data.panel import Panel
 from forecast.data.rows import day
+from forecast.data.sampled import sampled
 from forecast.data.schema import Schema
 
 
@@ -44,7 +46,12 @@ def described(data: str, schema: Schema) -> Description:
     """Describe a file, or an embedded data set under its name."""
     card = cards().get(data)
     if card is None:
-        return describe(data, schema)
+        with sampled(Path(data)) as (path, note):
+            found = describe(data if note is None else path, schema)
+        if note is None:
+            return found
+        command = found.command.replace(shlex.quote(str(path)), shlex.quote(data))
+        return replace(found, source=data, command=command, report=(note, *found.report))
     path = locate(card)
     found = describe(path, with_card(data, schema))
     return replace(found, source=f"{data}: {card.title}", command=found.command.replace(shlex.quote(str(path)), data))

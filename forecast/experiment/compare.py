@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
 
 from forecast.data.embedded import cards, read_dataset
-from forecast.data.forecast import Forecast, Forecaster
+from forecast.data.forecast import Forecast
 from forecast.data.panel import Panel, Since
+from forecast.data.panel_print import panel_print
 from forecast.data.schema import Schema
 from forecast.data.season import suggest
-from forecast.errors import ForecastError, SettingsError
+from forecast.errors import ForecastError, RunError, SettingsError
 from forecast.evaluation.backtest import backtest
 from forecast.evaluation.leaderboard import Leaderboard, leaderboard
 from forecast.evaluation.scores import Scores
 from forecast.experiment.cards import with_card
 from forecast.experiment.contestants import PRESETS, Seasonal, Single, preset, shaped
+from forecast.experiment.kept import KeptResults, keep_fits
 from forecast.experiment.making import networks
 from forecast.experiment.progress import Progress
 from forecast.experiment.reach import complete, ends, not_judged, require_rows
 from forecast.experiment.settings import Experiment, Split
 from forecast.training.fit import Training
 from forecast.windows.window import Window
+from forecast.work.folder import Run, RunFolder, holds
+from forecast.work.folder import opened as opened_run
 
 LAST_FIFTH = 0.8
+LINE = 60  # characters of a forecast in a table
 NO_PLOTS = "no plots: they need matplotlib (pip install 'forecast-recurrent[plot]')"
 
 
@@ -117,12 +126,13 @@ def _all_presets(season: int) -> dict[str, Single]:
     return {name: made for name, made in PRESETS.items() if season > 1 or name != "seasonal-naive"}
 
 
-def compare(experiment: Experiment, panel: Panel, progress: bool = False) -> Outcome:
+def compare(experiment: Experiment, panel: Panel, progress: bool = False, folder: RunFolder | None = None) -> Outcome:
     """Judge the contestants at the same origins, then forecast ahead with the best.
 
     Args:
         panel: the data of the experiment.
         progress: show bars, where stderr is a terminal.
+        folder: of the run; keeps results and checkpoints, and what is there is not computed again.
 
     Raises:
         ForecastError: the series are too short, the baseline fails, or every contestant does.
@@ -133,34 +143,57 @@ def compare(experiment: Experiment, panel: Panel, progress: bool = False) -> Out
     for name, forecaster in contestants.items():
         for network in networks(name, forecaster).values():
             network.progress = progress
+    results = KeptResults(contestants, folder)
     with Progress(experiment.forecasters, progress) as bar:
-        scores = backtest(contestants, panel, since, stride=split.stride, season=split.season, progress=bar.judge)
+        asked = {"stride": split.stride, "season": split.season, "progress": bar.judge}
+        scores = backtest(contestants, panel, since, results=results, **asked)
         board = leaderboard(scores, split.baseline)
         best = str(board.frame["model"].iloc[0])
         bar.last(best, f"fitting {best} on all rows, for the forecast ahead")
-        ahead, notes = _ahead(experiment, panel, best)
-    notes = [*_training_notes(contestants), *not_judged(scores, panel, experiment.window), *notes]
+        ahead, notes = _ahead(experiment, panel, best, folder)
+    notes = [*results.notes, *not_judged(scores, panel, experiment.window), *notes]
+    notes += [] if folder is None else folder.notes
     notes += [] if importlib.util.find_spec("matplotlib") else [NO_PLOTS]
     return Outcome(experiment, panel, scores, board, ahead, tuple(notes))
 
 
-def _ahead(experiment: Experiment, panel: Panel, best: str) -> tuple[Forecast | None, list[str]]:
+def kept_in(run: Run | Path, experiment: Experiment, panel: Panel) -> AbstractContextManager[RunFolder]:
+    """The folder in which a comparison keeps its work; it belongs to these settings and these data.
+
+    Args:
+        run: a bare path goes on with this comparison if it was stopped there, and gives up any other.
+
+    Raises:
+        SettingsError: see `forecast.work.folder.opened`.
+    """
+    settings = {name: part for name, part in experiment.to_tables().items() if name != "data"}
+    data = panel_print(panel) | {"name": experiment.data}
+    if isinstance(run, Path):
+        same = holds(run, settings, data)
+        run = Run(run, resume=same, anew=not same)
+    return opened_run(run, settings, data, need=_bytes(experiment, panel))
+
+
+def _bytes(experiment: Experiment, panel: Panel) -> int:
+    """What a comparison writes at least: its forecasts, once as numbers and once as text."""
+    cut = panel.cut(first_test(experiment.split, panel))
+    rows = int(np.maximum(panel.lengths - cut, 0).sum()) // experiment.split.stride
+    return len(experiment.forecasters) * rows * experiment.window.horizon * panel.layout.targets * (8 + LINE)
+
+
+def _ahead(
+    experiment: Experiment, panel: Panel, best: str, folder: RunFolder | None
+) -> tuple[Forecast | None, list[str]]:
     origins, notes = ends(panel, experiment.window)
+    forecaster = experiment.make(best)
+    keep_fits(best, forecaster, folder)
     try:
-        return experiment.make(best).fit(panel).predict(panel, origins), notes
+        return forecaster.fit(panel).predict(panel, origins), notes
+    except RunError:
+        raise
     except ForecastError as error:
         text = str(error).removeprefix("panel: ")
         return None, [*notes, f"no forecast after the last row: {text}"]
-
-
-def _training_notes(contestants: Mapping[str, Forecaster]) -> list[str]:
-    found = [networks(name, made) for name, made in contestants.items()]
-    histories = {name: network.history for each in found for name, network in each.items()}
-    return [
-        f"{name}: kept epoch {history.best} of {len(history.epochs)}, ended by {history.stopped}"
-        for name, history in histories.items()
-        if history is not None
-    ]
 
 
 def opened(experiment: Experiment) -> tuple[Experiment, Panel]:

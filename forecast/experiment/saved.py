@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Self, TypeGuard, TypeVar
 
@@ -13,6 +13,7 @@ import pandas as pd
 from forecast.data.embedded import cards, read_dataset
 from forecast.data.forecast import Forecast, Forecaster
 from forecast.data.panel import Origins, Panel
+from forecast.data.panel_print import panel_print
 from forecast.data.schema import Schema
 from forecast.errors import DataError, SettingsError, did_you_mean
 from forecast.evaluation.backtest import backtest
@@ -21,8 +22,9 @@ from forecast.evaluation.scores import Scores
 from forecast.experiment.cards import with_card
 from forecast.experiment.compare import first_test
 from forecast.experiment.composed import covering
-from forecast.experiment.contestants import Seasonal, preset, shaped
+from forecast.experiment.contestants import Seasonal, preset, shaped, to_table
 from forecast.experiment.files import write_frame
+from forecast.experiment.kept import keep_fits
 from forecast.experiment.making import networks
 from forecast.experiment.reach import complete, ends, too_short
 from forecast.experiment.settings import Split, read_experiment
@@ -31,7 +33,6 @@ from forecast.forecasters.conformal import Conformal
 from forecast.forecasters.live.files import load_live, write_live
 from forecast.forecasters.live.forecaster import Live
 from forecast.forecasters.live.rows import known_after, new_rows
-from forecast.forecasters.lock import locked
 from forecast.forecasters.manifest import STATE
 from forecast.forecasters.naive import Naive
 from forecast.forecasters.recurrent import Recurrent
@@ -40,6 +41,8 @@ from forecast.forecasters.warm import start_of
 from forecast.training.fit import Training
 from forecast.windows.feeds import Streamed
 from forecast.windows.window import Window
+from forecast.work.folder import Run, opened
+from forecast.work.lock import locked
 
 T = TypeVar("T")
 NOTHING = pd.DataFrame(columns=["series", "origin", "time", "step", "target", "mean"])
@@ -51,7 +54,7 @@ def fit_and_save(
     name: str,
     window: tuple[int | None, int | None, int | None],
     training: Training,
-    directory: Path,
+    run: Run,
     intervals: float | None = None,
     network: Mapping[str, object] | None = None,
     start: str | None = None,
@@ -61,6 +64,7 @@ def fit_and_save(
     Args:
         name: of a preset that can be saved: a recurrent network, linear, or a naive rule.
         window: context, horizon and season; None where the data should suggest them.
+        run: the folder of the model, where work is kept while it is fitted.
         intervals: share that calibrated intervals around the forecasts are to cover; None for none.
         network: settings of the network, by the names of a settings file.
         start: folder of a saved network whose weights the fit begins with; settings and window have to be its own, and
@@ -77,7 +81,9 @@ def fit_and_save(
         settings = Seasonal(season)
     shape = complete(panel, season, training.validation, context, horizon)
     model = require_savable(_sure(settings.make(shape, training), intervals))
-    return _fitted(model, panel, directory, _source(data), before), panel
+    asked = {"model": name, "settings": to_table(settings), "intervals": intervals, "window": asdict(shape)}
+    asked |= {"training": asdict(training), "start": start}
+    return _fitted(model, panel, run, asked, _source(data), before), panel
 
 
 def _sure(model: Forecaster, intervals: float | None) -> Forecaster:
@@ -86,7 +92,7 @@ def _sure(model: Forecaster, intervals: float | None) -> Forecaster:
 
 
 def fit_contestant(
-    settings: str, name: str, directory: Path, start: str | None = None, allow_imports: bool = False
+    settings: str, name: str, run: Run, start: str | None = None, allow_imports: bool = False
 ) -> tuple[Saved, Panel, str]:
     """Fit one contestant of a settings file, such as a sweep leaves, on all rows of its data, and save it.
 
@@ -103,7 +109,9 @@ def fit_contestant(
     model = require_savable(experiment.make(name))
     panel = read_dataset(experiment.data, with_card(experiment.data, experiment.schema))
     before = None if start is None else network_in(start)
-    return _fitted(model, panel, directory, _source(experiment.data), before), panel, experiment.data
+    tables = {part: table for part, table in experiment.to_tables().items() if part != "data"}
+    asked = {"model": name, "start": start, **tables}
+    return _fitted(model, panel, run, asked, _source(experiment.data), before), panel, experiment.data
 
 
 def _source(data: str) -> str:
@@ -114,20 +122,26 @@ def _source(data: str) -> str:
     return f"Data: {card.name} ({card.title}), from {card.source}. Licence of the data: {card.licence}."
 
 
-def _fitted(model: Saved, panel: Panel, directory: Path, note: str, before: Recurrent | None) -> Saved:
+def _fitted(
+    model: Saved, panel: Panel, run: Run, asked: Mapping[str, object], note: str, before: Recurrent | None
+) -> Saved:
     within = networks("", model).values()
     if before is not None and not within:
         raise SettingsError(f"{type(model).__name__} has no network that could begin with the weights of another one")
     for network in within:
         network.progress = True
         network.start = None if before is None else start_of(before)
-    model.fit(panel)
-    assert model.fitted_on is not None  # fit has just kept it
-    model.fitted_on = replace(model.fitted_on, note=note)
-    if _goes_on(model):
-        model.live(panel).save(directory)
-    else:
-        model.save(directory)
+    with opened(run, asked, panel_print(panel)) as folder:
+        keep_fits("fit", model, folder)
+        model.fit(panel)
+        keep_fits("fit", model, None)
+        assert model.fitted_on is not None  # fit has just kept it
+        model.fitted_on = replace(model.fitted_on, note=note)
+        if _goes_on(model):
+            model.live(panel).save(run.directory)
+        else:
+            model.save(run.directory)
+        folder.finish()
     return model
 
 

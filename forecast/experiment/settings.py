@@ -105,15 +105,19 @@ class Experiment:
 
     def to_toml(self) -> str:
         """The settings file that makes this experiment again."""
-        table = {
+        return write_toml(self.to_tables(), HEADER)
+
+    def to_tables(self) -> dict[str, object]:
+        """The tables of its settings file."""
+        table: dict[str, object] = {
             "data": self.data,
             "schema": _said(self.schema),
             "window": asdict(self.window),
             "split": asdict(self.split),
             "training": asdict(self.training),
             "forecasters": {name: to_table(contestant) for name, contestant in self.forecasters.items()},
-        } | ({} if self.sweep is None else self.sweep.to_tables())
-        return write_toml(table, HEADER)
+        }
+        return table | ({} if self.sweep is None else dict(self.sweep.to_tables()))
 
 
 PARTS = ("data", "schema", "window", "split", "training", "forecasters", "sweep", "space")

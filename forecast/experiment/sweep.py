@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import optuna
@@ -17,7 +19,7 @@ from forecast.evaluation.backtest import backtest
 from forecast.evaluation.metrics import Metric
 from forecast.evaluation.scores import Scores
 from forecast.evaluation.tally import overall
-from forecast.experiment.compare import Outcome, compare, first_test
+from forecast.experiment.compare import Outcome, compare, first_test, kept_in
 from forecast.experiment.contestants import Contestant, LinearSettings, RecurrentSettings, TabularSettings
 from forecast.experiment.making import needed_by
 from forecast.experiment.reach import require_rows
@@ -59,11 +61,14 @@ class SweepOutcome:
         return trials_frame(self.study, self.goals)
 
 
-def swept(experiment: Experiment, panel: Panel, storage: str | None, progress: bool = False) -> SweepOutcome:
+def swept(
+    experiment: Experiment, panel: Panel, storage: str | None, progress: bool = False, directory: Path | None = None
+) -> SweepOutcome:
     """Search, then judge the winner once.
 
     Args:
         storage: as in `fc.sweep`; the plan's own comes first.
+        directory: keeps what was judged, so that a stopped sweep goes on there too.
 
     Raises:
         ForecastError: no trial was completed.
@@ -86,7 +91,11 @@ def swept(experiment: Experiment, panel: Panel, storage: str | None, progress: b
     )
     contestants = _contestants(experiment, space, study)
     plan = replace(plan, space=to_table(space))
-    outcome = compare(replace(experiment, forecasters=contestants, sweep=plan), panel, progress)
+    judged = replace(experiment, forecasters=contestants, sweep=plan)
+    with nullcontext() if directory is None else kept_in(directory, judged, panel) as folder:
+        outcome = compare(judged, panel, progress, folder)
+        if folder is not None:
+            folder.finish()
     window = replace(experiment.window, context=space.longest)
     folds = rolling_folds(panel, since, plan.search.folds, plan.search.span)
     notes = _notes(chosen[0], study, folds, window, outcome.scores)

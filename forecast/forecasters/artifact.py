@@ -16,7 +16,6 @@ from torch import Tensor
 from forecast.data.rows import day
 from forecast.data.schema import Schema
 from forecast.errors import DataError, NotFittedError, SettingsError
-from forecast.forecasters.lock import locked
 from forecast.forecasters.manifest import CONFIG, PAGE, STATE, WEIGHTS, Manifest, digest, versions
 from forecast.forecasters.modelcard import page
 from forecast.forecasters.provenance import Provenance, Savable
@@ -26,6 +25,7 @@ from forecast.forecasters.strict import strict_json, tensor_header
 from forecast.forecasters.verified import read_set
 from forecast.forecasters.writing import replace_set
 from forecast.nets.cells import CellFactory
+from forecast.work.lock import locked
 
 OF_DATA = {"fitted_on", "sizes", "series", "categories", "cycles", "absent", "penalty", "fitted_levels", "judged_after"}
 """Entries of a configuration that fitting found; the others are what was asked for."""

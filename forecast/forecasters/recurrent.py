@@ -11,9 +11,11 @@ import torch
 
 from forecast.data.forecast import Forecast, truth
 from forecast.data.panel import Origins, Panel
+from forecast.data.panel_print import panel_print
 from forecast.data.scale import Scale
 from forecast.data.schema import Schema
 from forecast.errors import NotFittedError
+from forecast.forecasters.keeping import keeping, settings_of, slot_of
 from forecast.forecasters.live.forecaster import Live
 from forecast.forecasters.provenance import Provenance, Savable
 from forecast.forecasters.saying import as_forecast, for_targets, measure_of, needs_noise, said, scaling_of
@@ -30,11 +32,13 @@ from forecast.training.fit import History, Training, fit
 from forecast.training.module import RecurrentModule
 from forecast.training.onepass import forecast_once, rest_of
 from forecast.training.rest import Rest
+from forecast.training.room import require_room
 from forecast.training.running import recursive, run_from_windows
 from forecast.windows.feeds import Feed, Streamed, Windowed
 from forecast.windows.gather import newest, scaled_rows
 from forecast.windows.reach import reaching, require_reach, require_taken
 from forecast.windows.window import Window
+from forecast.work.folder import Run, RunFolder, opened
 
 PREDICT_BATCH = 1024
 NOISE_ORIGINS = 2000
@@ -86,6 +90,7 @@ class Recurrent(Savable):
         taken: what became of them in the last fit.
         progress: show a bar while training.
         watch: called after every epoch of a fit in this process; True ends it.
+        keeping: folder of a run, and a name in it, where fits keep checkpoints and go on from them.
     """
 
     def __init__(  # noqa: PLR0913 - what people sweep over; the rest is in Training and the Lightning door
@@ -126,8 +131,11 @@ class Recurrent(Savable):
         self.taken: Taken | None = None
         self.progress = False
         self.watch: Callable[[Epoch], bool] | None = None
+        self.keeping: tuple[RunFolder, str] | None = None
+        sizes = Sizes(window.context, window.horizon, 1)
+        require_room(self.architecture, sizes, head)
         with torch.random.fork_rng(devices=[]):  # a setting that cannot work fails now
-            trial = Network(self.architecture, Sizes(window.context, window.horizon, 1), head)
+            trial = Network(self.architecture, sizes, head)
         if isinstance(feed, Streamed):
             trial.require_causal()
 
@@ -146,13 +154,26 @@ class Recurrent(Savable):
         """Number of trained weights, 0 before fit."""
         return 0 if self.network is None else sum(weight.numel() for weight in self.network.parameters())
 
-    def fit(self, panel: Panel) -> Self:
+    def fit(self, panel: Panel, run: Run | None = None) -> Self:
         """Train on every origin of the panel; the last `training.validation` of its time chooses the epoch.
+
+        Args:
+            run: keep checkpoints there, so that the fit can be stopped (or killed) at any moment and gone on with: on a
+                CPU it ends with the bits that it would have ended with.
 
         Raises:
             TrainingError: no windows, or a loss that is not finite.
-            SettingsError: a start that does not fit.
+            SettingsError: a start that does not fit; a run folder that is in use, not writable, or of another fit.
+            Stopped: a KeyboardInterrupt by Ctrl-C or SIGTERM, after a checkpoint was written to `run`.
         """
+        if run is None:
+            return self._fitted(panel)
+        with opened(run, settings_of(self), panel_print(panel)) as folder, keeping(self, folder, "fit"):
+            self._fitted(panel)
+            folder.finish()
+        return self
+
+    def _fitted(self, panel: Panel) -> Self:
         training, self.head = self.training, for_targets(self.head, panel)
         data = DataModule(
             panel,
@@ -168,12 +189,14 @@ class Recurrent(Savable):
         # CUDA is not woken up for its random numbers: processes could not be forked then.
         with torch.random.fork_rng(devices=range(torch.cuda.device_count() if torch.cuda.is_initialized() else 0)):
             torch.manual_seed(training.seed)
+            require_room(self.architecture, data.sizes, self.head)
             network = Network(self.architecture, data.sizes, self.head)
             added = (data.cycles, data.gaps, data.ahead)
             here = self._belonging(panel.schema, data.scale, added)
             self.taken = None if self.start is None else self.start.into(network, here)
             module = RecurrentModule(network, training.learning_rate, training.weight_decay, training.schedule)
-            self.history = fit(module, data, training, progress=self.progress, watch=self.watch)
+            slot = slot_of(self, panel)
+            self.history = fit(module, data, training, progress=self.progress, watch=self.watch, slot=slot)
         self.network, self.scale, self.schema, self.cycles = network.float(), data.scale, panel.schema, data.cycles
         self.absent = data.gaps
         self.rest = None

@@ -9,7 +9,7 @@ import math
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import pytorch_lightning as pl
@@ -17,9 +17,10 @@ from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 from tqdm import tqdm
 
-CHECK_EVERY = 100
+from forecast.errors import TrainingError
+from forecast.training.finite import REMEDY, FiniteLoss
+
 LOOK_EVERY = 10
-REMEDY = "lower the learning rate, clip gradients (clip=1.0), or look for extreme values in the data"
 
 
 @dataclass(frozen=True)
@@ -32,48 +33,6 @@ class Epoch:
     seconds: float
 
 
-class FiniteLoss(Callback):
-    """Stops a fit whose loss is no longer finite, instead of finishing with broken weights, and says so in `failure`.
-
-    The loss is looked at every 100 steps and at each epoch's end, so that a GPU is not made to wait every step.
-
-    Attributes:
-        mean: loss of the last epoch, of all processes together.
-    """
-
-    def __init__(self) -> None:
-        self.total: Tensor | None = None
-        self.steps, self.mean = 0, float("nan")
-        self.failure: str | None = None
-
-    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.total, self.steps, self.mean = None, 0, float("nan")
-
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        if outputs["idle"]:  # a stream's burn-in, without loss
-            return
-        loss = outputs["loss"].detach()
-        self.total = loss if self.total is None else self.total + loss
-        self.steps += 1
-        if self.steps % CHECK_EVERY == 0:
-            self._check(trainer)
-
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._check(trainer)
-
-    def _check(self, trainer: pl.Trainer) -> None:
-        if self.total is None or self.failure is not None:
-            return
-        self.mean = float(trainer.strategy.reduce(self.total.clone(), reduce_op="mean")) / self.steps
-        if not math.isfinite(self.mean):
-            self.failure = (
-                f"the training loss is not finite in epoch {trainer.current_epoch + 1}, by step {self.steps}: {REMEDY}"
-            )
-            trainer.should_stop = True
-
-
 class Clock(Callback):
     """Stops a fit after some seconds, all processes at the same step.
 
@@ -82,10 +41,17 @@ class Clock(Callback):
     """
 
     def __init__(self, seconds: float) -> None:
-        self.seconds, self.started, self.over = seconds, 0.0, False
+        self.seconds, self.started, self.over, self.before = seconds, 0.0, False, 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        """The time that a resumed fit has had."""
+        return {"seconds": time.monotonic() - self.started}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.before = state_dict["seconds"]
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.started = time.monotonic()
+        self.started = time.monotonic() - self.before
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -114,7 +80,16 @@ class BestEpoch(Callback):
         self.losses = losses
         self.history: list[Epoch] = []
         self.best: tuple[float, int, dict[str, Tensor]] | None = None
-        self.started, self.validation, self.validated = 0.0, float("nan"), 0
+        self.started, self.validation, self.validated, self.before = 0.0, float("nan"), 0, 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed fit goes on from: the epochs and their best weights."""
+        history, seconds = [asdict(epoch) for epoch in self.history], time.monotonic() - self.started
+        return {"history": history, "best": self.best, "validated": self.validated, "seconds": seconds}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.history = [Epoch(**epoch) for epoch in state_dict["history"]]
+        self.best, self.validated, self.before = (state_dict[name] for name in ("best", "validated", "seconds"))
 
     @property
     def number(self) -> int:
@@ -128,10 +103,7 @@ class BestEpoch(Callback):
         return None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.started = time.monotonic()
-
-    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.validation = float("nan")  # an epoch cut short by the clock has none
+        self.started = time.monotonic() - self.before
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.validation = float(trainer.callback_metrics["val_loss"])
@@ -143,10 +115,15 @@ class BestEpoch(Callback):
         if math.isfinite(validation) and (self.best is None or validation < self.best[0]):
             weights = {name: value.detach().cpu().clone() for name, value in pl_module.state_dict().items()}
             self.best = (validation, number, weights)
+        self.validation = float("nan")  # an epoch cut short by the clock has none
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self.best is not None:
             pl_module.load_state_dict(self.best[2])
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        if isinstance(exception, TrainingError):  # the best weights survive a loss that is not finite
+            self.on_train_end(trainer, pl_module)
 
 
 class Watch(Callback):

@@ -12,6 +12,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, EarlyStopping
+from pytorch_lightning.plugins.io import CheckpointIO
 
 from forecast.errors import SettingsError, TrainingError, did_you_mean
 from forecast.training.allocator import keep_freed_memory, steady_threads
@@ -20,6 +21,9 @@ from forecast.training.datamodule import DataModule
 from forecast.training.module import RecurrentModule, Schedule
 from forecast.training.processes import FORKS, LAUNCHES, Ending, Strategy, choose
 from forecast.training.quiet import quiet
+from forecast.training.room import advising, require_batch_room
+from forecast.training.saving import Slot, finished, keep_finished, require_alone, saving
+from forecast.windows.feeds import Windowed
 
 Clipping = Literal["norm", "value"]
 LONGEST = 1e9  # seconds, some thirty years: what a clock can count
@@ -126,18 +130,21 @@ def fit(
     training: Training,
     progress: bool = False,
     watch: Callable[[Epoch], bool] | None = None,
+    slot: Slot | None = None,
 ) -> History:
     """Train in place and leave the weights of the best validation epoch, in every process that called.
 
-    Nothing is left on disk and no logger is made; use your own Trainer for that.
+    Without a slot nothing is left on disk; no logger is made: use your own Trainer for that.
 
     Args:
         progress: show a bar with the remaining time on stderr.
         watch: called after every epoch; True ends the fit. For fits in one process.
+        slot: where to keep checkpoints, and to go on from the one that is there.
 
     Raises:
         TrainingError: no windows, a loss that is not finite, or a process that was killed.
-        SettingsError: devices that are not there.
+        SettingsError: devices that are not there, or checkpoints that cannot be written.
+        Stopped: by Ctrl-C or SIGTERM, after a checkpoint was written to the slot.
     """
     keep_freed_memory()
     data.setup()
@@ -148,14 +155,27 @@ def fit(
     strategy = choose(training.strategy, training.devices, training.num_nodes, accelerator)
     if training.precision == "64-true":
         module.double()  # or the weights of launched processes would come back in single precision
+    if accelerator == "cpu":
+        steps = data.window.context if isinstance(data.feed, Windowed) else data.pace.chunk
+        cell = module.network.architecture
+        require_batch_room(data.batch_rows, steps, cell.hidden_size * cell.layers)
     launches = strategy in LAUNCHES
     work = 0 if strategy in FORKS else data.batch_rows // training.processes * module.network.cell.hidden_size
+    if slot is not None:
+        require_alone(slot, launches or training.processes == 1)
+        if (before := finished(slot, module)) is not None:
+            return _history(before)
     with (
         quiet(),
         steady_threads(work, training.devices if launches else 1) as threads,
-        ending.launched(threads) if launches else nullcontext(),
+        advising(data.batch_rows),
+        saving(slot, launches) as (savers, plugins, start),
     ):
-        _trainer(training, accelerator, strategy, callbacks).fit(module, datamodule=data)
+        with ending.launched(threads) if launches else nullcontext():
+            trainer = _trainer(training, accelerator, strategy, [*callbacks, *savers], plugins)
+            trainer.fit(module, datamodule=data, ckpt_path=start)
+        if slot is not None:
+            keep_finished(slot, module, ending.value)
     return _history(ending.value)
 
 
@@ -183,8 +203,7 @@ class _Deciders:
     def report(self) -> dict[str, Any]:
         """In plain values, how it ended."""
         epochs = [asdict(epoch) for epoch in self.best.history]
-        failure = self.losses.failure or self.best.failure
-        return {"epochs": epochs, "best": self.best.number, "stopped": self._stopped(), "failure": failure}
+        return {"epochs": epochs, "best": self.best.number, "stopped": self._stopped(), "failure": self.best.failure}
 
     def _stopped(self) -> str:
         if self.watch is not None and self.watch.ended:
@@ -202,7 +221,9 @@ def _history(report: dict[str, Any]) -> History:
     return History(tuple(Epoch(**epoch) for epoch in report["epochs"]), report["best"], report["stopped"])
 
 
-def _trainer(training: Training, accelerator: str, strategy: str, callbacks: list[Callback]) -> pl.Trainer:
+def _trainer(
+    training: Training, accelerator: str, strategy: str, callbacks: list[Callback], plugins: list[CheckpointIO]
+) -> pl.Trainer:
     validates = any(isinstance(each, EarlyStopping) for each in callbacks)
     return pl.Trainer(
         accelerator=accelerator,
@@ -215,7 +236,8 @@ def _trainer(training: Training, accelerator: str, strategy: str, callbacks: lis
         gradient_clip_algorithm=training.clip_by,
         callbacks=callbacks,
         logger=False,
-        enable_checkpointing=False,
+        plugins=[*plugins] or None,
+        enable_checkpointing=bool(plugins),
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,

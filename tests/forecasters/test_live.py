@@ -24,13 +24,13 @@ from forecast.errors import DataError, NotFittedError, SettingsError
 from forecast.forecasters.live.files import STATE, load_live
 from forecast.forecasters.live.forecaster import Live
 from forecast.forecasters.live.rows import RowReader
-from forecast.forecasters.lock import LOCK, locked
 from forecast.forecasters.recurrent import Recurrent
 from forecast.nets.cells import gru
 from forecast.testing.panels import sample_panel, spread
 from forecast.training.fit import Training
 from forecast.windows.feeds import Streamed
 from forecast.windows.window import Window
+from forecast.work.lock import LOCK, locked
 
 WINDOW = Window(12, 4)
 PIPES = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
@@ -515,7 +515,7 @@ def test_of_two_that_go_on_from_one_state_only_the_first_may_save_there(live: Li
 
 
 def test_a_folder_is_locked_until_its_holder_lets_go_or_dies(live: Live, tmp_path: Path):
-    code = f"import os; from forecast.forecasters.lock import locked; c = locked({str(tmp_path)!r}); c.__enter__()"
+    code = f"import os; from forecast.work.lock import locked; c = locked({str(tmp_path)!r}); c.__enter__()"
     other = subprocess.Popen([sys.executable, "-c", code + "; print(1, flush=True); input()"], **PIPES)
     assert other.stdout.readline() == b"1\n"
     with pytest.raises(SettingsError, match="another process has been writing here"), locked(tmp_path, 0.1):

@@ -20,12 +20,12 @@ from forecast.forecasters.conformal import Conformal
 from forecast.forecasters.live.cold import Cold
 from forecast.forecasters.live.forecaster import Live
 from forecast.forecasters.live.learning.packing import described, numbers, restored
-from forecast.forecasters.lock import locked
 from forecast.forecasters.manifest import STATE, digest
 from forecast.forecasters.recurrent import Recurrent
 from forecast.forecasters.strict import strict_json, tensor_header
 from forecast.forecasters.verified import read_manifest
 from forecast.nets.cells import CellFactory
+from forecast.work.lock import locked
 
 KEY = "live"
 LISTS = ("center", "width", "power", "last", "since", "newest", "weight", "mean", "squares", "shift", "spread")

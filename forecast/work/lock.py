@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,21 +14,23 @@ from forecast.errors import SettingsError
 
 LOCK = ".lock"
 PATIENCE, PAUSE = 60.0, 0.02
+MOST = 256
 
 
 @contextmanager
-def locked(directory: str | Path, patience: float = PATIENCE) -> Iterator[None]:
-    """Hold the lock of a folder (made where missing), by an empty file in it; waits for whoever holds it.
+def locked(directory: str | Path, patience: float = PATIENCE, name: str = LOCK) -> Iterator[None]:
+    """Hold the lock of a folder (made where missing), by a file in it that says who; waits for whoever holds it.
 
     The system lets go of it when the process ends, however it ends.
 
     Args:
         patience: seconds to wait.
+        name: of the file.
 
     Raises:
-        SettingsError: the folder cannot be written, or the lock is held for too long.
+        SettingsError: the folder cannot be written, or the lock is held for too long; says by whom.
     """
-    path = Path(directory) / LOCK
+    path = Path(directory) / name
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
@@ -37,11 +40,13 @@ def locked(directory: str | Path, patience: float = PATIENCE) -> Iterator[None]:
         until = time.monotonic() + patience
         while not _taken(handle):
             if time.monotonic() >= until:
+                waited = f" for {patience:g} seconds" if patience else ""
                 raise SettingsError(
-                    f"{directory}: another process has been writing here for {patience:g} seconds; try again when it "
-                    "has ended"
+                    f"{directory}: another process has been writing here{waited} ({_holder(handle)}); try again when "
+                    "it has ended"
                 )
             time.sleep(PAUSE)
+        _sign(handle)
         yield
     finally:
         try:
@@ -64,7 +69,19 @@ def _taken(handle: int) -> bool:
         else:  # Windows
             import msvcrt
 
+            os.lseek(handle, MOST, os.SEEK_SET)  # behind what is written, which others could not read
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # pyrefly: ignore[missing-attribute]
     except (BlockingIOError, PermissionError):
         return False
     return True
+
+
+def _sign(handle: int) -> None:
+    os.ftruncate(handle, 0)
+    os.lseek(handle, 0, os.SEEK_SET)
+    os.write(handle, f"process {os.getpid()} on {socket.gethostname()}".encode()[:MOST])
+
+
+def _holder(handle: int) -> str:
+    os.lseek(handle, 0, os.SEEK_SET)
+    return os.read(handle, MOST).decode(errors="replace") or "one that did not say its number"

@@ -1,0 +1,80 @@
+"""Writing: files that are there as a whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+from pathlib import Path
+
+from forecast.errors import SettingsError
+
+DRAFT = re.compile(r"\.(.+)\.\d+\.draft")
+
+
+def replace_file(path: Path, content: bytes, what: str = "the model") -> None:
+    """Write a file as a whole or not at all: a reader, or a crash, meets the old one or the new one.
+
+    The draft lies in the same folder, since a rename across file systems is a copy, which can be torn. File and folder
+    are synchronised, so that a power cut too leaves the one or the other.
+
+    Args:
+        what: is written, in words, for the error.
+
+    Raises:
+        SettingsError: it cannot be written there; what was there before is untouched.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with draft.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+        _keep_names(path.parent)
+    except OSError as error:
+        raise SettingsError(f"{path.parent}: {what} cannot be written here ({_why(error, path, content)})") from error
+
+
+def clear_drafts(directory: Path) -> None:
+    """Remove what writers left that were killed. Only for who holds the lock of a folder."""
+    for path in directory.iterdir():
+        if DRAFT.fullmatch(path.name):
+            path.unlink(missing_ok=True)
+
+
+def _keep_names(directory: Path) -> None:
+    """Synchronise the names in a folder, where the system knows that (Windows does not)."""
+    if os.name != "posix":
+        return
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _why(error: OSError, path: Path, content: bytes) -> str:
+    reason = str(error.strerror or error)
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return reason
+    free = shutil.disk_usage(path.parent).free
+    return f"{reason}: {size(len(content))} are needed, {size(free)} are free; make room"
+
+
+def size(count: int | float) -> str:
+    """A number of bytes in words.
+
+    Example:
+        >>> size(512), size(31_400_000), size(4e12)
+        ('512 bytes', '31.4 MB', '4 TB')
+    """
+    value, units = float(count), ["bytes", "kB", "MB", "GB", "TB"]
+    while value >= 1000 and len(units) > 1:
+        value, units = value / 1000, units[1:]
+    return f"{value:.3g} {units[0]}" if value < 999.5 or len(units) == 1 else f"1 {units[1]}"
