@@ -13,7 +13,7 @@ import numpy as np
 from forecast.data.embedded import cards, read_dataset
 from forecast.data.forecast import Forecast
 from forecast.data.panel import Panel, Since
-from forecast.data.panel_print import panel_print
+from forecast.data.fingerprint import fingerprints
 from forecast.data.schema import Schema
 from forecast.data.season import suggest
 from forecast.errors import ForecastError, RunError, SettingsError
@@ -167,7 +167,7 @@ def kept_in(run: Run | Path, experiment: Experiment, panel: Panel) -> AbstractCo
         SettingsError: see `forecast.work.folder.opened`.
     """
     settings = {name: part for name, part in experiment.to_tables().items() if name != "data"}
-    data = panel_print(panel) | {"name": experiment.data}
+    data = fingerprints(panel) | {"name": experiment.data}
     if isinstance(run, Path):
         same = holds(run, settings, data)
         run = Run(run, resume=same, anew=not same)

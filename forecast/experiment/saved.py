@@ -13,7 +13,7 @@ import pandas as pd
 from forecast.data.embedded import cards, read_dataset
 from forecast.data.forecast import Forecast, Forecaster
 from forecast.data.panel import Origins, Panel
-from forecast.data.panel_print import panel_print
+from forecast.data.fingerprint import fingerprints
 from forecast.data.schema import Schema
 from forecast.errors import DataError, SettingsError, did_you_mean
 from forecast.evaluation.backtest import backtest
@@ -131,7 +131,7 @@ def _fitted(
     for network in within:
         network.progress = True
         network.start = None if before is None else start_of(before)
-    with opened(run, asked, panel_print(panel)) as folder:
+    with opened(run, asked, fingerprints(panel)) as folder:
         keep_fits("fit", model, folder)
         model.fit(panel)
         keep_fits("fit", model, None)

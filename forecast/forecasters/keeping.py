@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import Any, Protocol
 
 from forecast.data.panel import Panel
-from forecast.data.panel_print import panel_print
+from forecast.data.fingerprint import fingerprints
 from forecast.forecasters.start import Start
 from forecast.nets.decoders import to_table
 from forecast.nets.heads import Head
@@ -71,7 +71,7 @@ def slot_of(model: Keeps, panel: Panel) -> Slot | None:
     if model.keeping is None:
         return None
     folder, name = model.keeping
-    part = json.dumps([settings_of(model), panel_print(panel)], default=str, sort_keys=True)
+    part = json.dumps([settings_of(model), fingerprints(panel)], default=str, sort_keys=True)
     return Slot(folder, folder.kept(name, part), name)
 
 

@@ -11,7 +11,7 @@ import torch
 
 from forecast.data.forecast import Forecast, truth
 from forecast.data.panel import Origins, Panel
-from forecast.data.panel_print import panel_print
+from forecast.data.fingerprint import fingerprints
 from forecast.data.scale import Scale
 from forecast.data.schema import Schema
 from forecast.errors import NotFittedError
@@ -168,7 +168,7 @@ class Recurrent(Savable):
         """
         if run is None:
             return self._fitted(panel)
-        with opened(run, settings_of(self), panel_print(panel)) as folder, keeping(self, folder, "fit"):
+        with opened(run, settings_of(self), fingerprints(panel)) as folder, keeping(self, folder, "fit"):
             self._fitted(panel)
             folder.finish()
         return self

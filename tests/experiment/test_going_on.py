@@ -112,6 +112,7 @@ def tables(outcome) -> list:
     ]
 
 
+@pytest.mark.slow
 def test_a_comparison_that_crashed_anywhere_goes_on_to_the_same_tables(tmp_path, monkeypatch):
     whole, fits, fit = tables(compare(experiment(), panel_of())), [], Recurrent._fitted
     for crash in (3, 5):
@@ -165,6 +166,7 @@ def test_a_settings_file_that_is_run_twice_leaves_the_same_bytes(tmp_path, monke
     pd.testing.assert_frame_equal(*boards, check_exact=True)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are forked")
 def test_killed_processes_go_on_to_the_same_bits(tmp_path):
     spec = importlib.util.spec_from_file_location("kills", SCRIPT)

@@ -180,7 +180,7 @@ def test_a_limit_of_seconds_ends_all_processes(plain):
 def test_errors_of_a_process_are_errors_of_the_same_kind_where_the_fit_was_asked_for(plain):
     result = plain[0]
     assert result["loss"][0] == "TrainingError"
-    assert re.match(r"the training loss is not finite in epoch \d+, by step \d+: lower the", result["loss"][1])
+    assert re.match(r"the training loss is not finite \(\w+\) in epoch \d+, batch \d+; .*lower the", result["loss"][1])
     assert result["refuses"] == ["SettingsError", "a cell that refuses\nin two lines"]
     assert result["killed"][0] == "TrainingError"
     assert "a process of the fit ended before its time" in result["killed"][1]
