@@ -6,7 +6,7 @@ Five good files (one series and a panel; ISO, D.M.Y and month dates; commas, sem
 quotes, categories) are damaged: a byte exchanged, deleted or put in, two lines exchanged, all lines shuffled, a line
 lost or doubled, the file cut off. What comes out of reading with the right schema is one of:
 
-* refused: a DataError (or another of ours). Any other exception is a *crash*, more than ten seconds of CPU time a *hang*.
+* refused: a DataError (or another of ours). Any other exception is a *crash*, ten seconds of CPU time are a *hang*.
 * harmless: the panel is the one of the good file.
 * reported: the panel differs, and its report says something that the good file's does not.
 * undetectable: the panel differs, nothing is said, and nobody could know, for the damaged file is a good file too:
