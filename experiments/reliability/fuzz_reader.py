@@ -6,7 +6,7 @@ Five good files (one series and a panel; ISO, D.M.Y and month dates; commas, sem
 quotes, categories) are damaged: a byte exchanged, deleted or put in, two lines exchanged, all lines shuffled, a line
 lost or doubled, the file cut off. What comes out of reading with the right schema is one of:
 
-* refused: a DataError (or another of ours). Any other exception is a *crash*, more than ten seconds are a *hang*.
+* refused: a DataError (or another of ours). Any other exception is a *crash*, ten seconds of CPU time are a *hang*.
 * harmless: the panel is the one of the good file.
 * reported: the panel differs, and its report says something that the good file's does not.
 * undetectable: the panel differs, nothing is said, and nobody could know, for the damaged file is a good file too:
@@ -199,18 +199,18 @@ def _alike(old: object, new: object, known: set[str]) -> bool:
 
 @contextmanager
 def deadline(seconds: int) -> Iterator[None]:
-    """Raise TimeoutError after some seconds."""
+    """Raise TimeoutError after some seconds of CPU time: a machine that stands still is no hang of ours."""
 
     def late(*_: object) -> None:
         raise TimeoutError
 
-    before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(seconds)
+    before = signal.signal(signal.SIGPROF, late)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def outcome(path: Path, good: Good, clean: Panel) -> str:
