@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from forecast.data.embedded import cards, read_dataset
+from forecast.data.fingerprint import fingerprints
 from forecast.data.forecast import Forecast
 from forecast.data.panel import Panel, Since
-from forecast.data.fingerprint import fingerprints
 from forecast.data.schema import Schema
 from forecast.data.season import suggest
 from forecast.errors import ForecastError, RunError, SettingsError

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from forecast.data.embedded import cards, read_dataset
+from forecast.data.fingerprint import fingerprints
 from forecast.data.forecast import Forecast, Forecaster
 from forecast.data.panel import Origins, Panel
-from forecast.data.fingerprint import fingerprints
 from forecast.data.schema import Schema
 from forecast.errors import DataError, SettingsError, did_you_mean
 from forecast.evaluation.backtest import backtest

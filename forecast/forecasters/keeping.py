@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, Protocol
 
-from forecast.data.panel import Panel
 from forecast.data.fingerprint import fingerprints
+from forecast.data.panel import Panel
 from forecast.forecasters.start import Start
 from forecast.nets.decoders import to_table
 from forecast.nets.heads import Head

@@ -9,9 +9,9 @@ from typing import NamedTuple, Self
 import numpy as np
 import torch
 
+from forecast.data.fingerprint import fingerprints
 from forecast.data.forecast import Forecast, truth
 from forecast.data.panel import Origins, Panel
-from forecast.data.fingerprint import fingerprints
 from forecast.data.scale import Scale
 from forecast.data.schema import Schema
 from forecast.errors import NotFittedError
