@@ -26,10 +26,10 @@ def csv(*lines: str) -> str:
 
 @pytest.fixture
 def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Refused:
-    """Run a command that must end with exit code 2; returns its message."""
+    """Run a command that must end with exit code 2; returns its message. `begun`: what was begun is on record."""
     monkeypatch.chdir(tmp_path)
 
-    def run(text: str | None, *arguments: str, verb: str = "compare") -> str:
+    def run(text: str | None, *arguments: str, verb: str = "compare", begun: bool = False) -> str:
         if text is not None:
             Path("data.csv").write_text(text, "utf-8")
         before = sorted(tmp_path.rglob("*"))
@@ -38,7 +38,9 @@ def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         assert out == ""
         assert "Traceback" not in err
         assert err.count("forecast: ") == 1
-        assert sorted(tmp_path.rglob("*")) == before
+        left = {path.relative_to(tmp_path).parts[1:2] for path in set(tmp_path.rglob("*")) - set(before)}
+        record = {(), ("run.json",), ("run.log",), ("run.lock",)}
+        assert left - {("kept",)} == record if begun else not left
         return err[err.index("forecast: ") :]
 
     return run
@@ -160,7 +162,7 @@ def test_no_window_left_after_the_validation_span(refused: Refused):
 
 
 def test_a_test_span_shorter_than_the_horizon(refused: Refused):
-    text = refused(csv(*rows(60)), "--target", "close", *FAST[:4], "--horizon", "5", "--test-rows", "3")
+    text = refused(csv(*rows(60)), "--target", "close", *FAST[:4], "--horizon", "5", "--test-rows", "3", begun=True)
     assert "nothing to judge" in text
     assert "5 rows" in text
 
@@ -266,5 +268,5 @@ def test_a_failing_baseline_is_an_error_with_its_reason(refused: Refused, monkey
         raise TrainingError("the reason")
 
     monkeypatch.setattr(Linear, "fit", fail)
-    text = refused(csv(*rows(60)), "--target", "close", *FAST, "--baseline", "linear")
+    text = refused(csv(*rows(60)), "--target", "close", *FAST, "--baseline", "linear", begun=True)
     assert "'linear' was not judged, it failed: the reason" in text

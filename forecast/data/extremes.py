@@ -9,6 +9,7 @@ from forecast.data.look import FEW, LEAST, SAMPLE, SHOWN, Look
 from forecast.data.wording import and_more
 
 APART = 8.0  # times the span of nearly all values
+TRIMMED = 0.05  # share at either end that may be a value for "missing" and not widen the first look
 SENTINELS = (-9999.0, -999.0, -99.0, -99.9, -99.99, -999.9, -8888.0, -200.0, 9999.0, 99999.0, 999.0, 999.9, 9999.9)
 
 
@@ -47,7 +48,7 @@ def _unremarkable(column: np.ndarray) -> bool:
     sample = sample[np.isfinite(sample)]
     if len(sample) < LEAST:
         return False
-    low, high = _usual(sample)
+    low, high = _usual(sample, TRIMMED)
     least, most = np.fmin.reduce(column), np.fmax.reduce(column)
     reach = APART * (high - low)
     inside = least >= low - reach and most <= high + reach
@@ -82,8 +83,8 @@ def _outliers(look: Look, place: int, known: np.ndarray) -> list[str]:
     return [f"OUTLIER? {name!r} is {low:g} to {high:g} nearly always, and {shown}: are these values right?"]
 
 
-def _usual(values: np.ndarray) -> tuple[float, float]:
-    """The span of nearly all values."""
+def _usual(values: np.ndarray, least: float = 0.01) -> tuple[float, float]:
+    """The span of nearly all values: without the smallest and the greatest share of them."""
     sample = values[:: max(len(values) // SAMPLE, 1)]
-    share = max(0.01, min(3 / len(sample), 0.25))
+    share = max(least, min(3 / len(sample), 0.25))
     return float(np.quantile(sample, share)), float(np.quantile(sample, 1 - share))

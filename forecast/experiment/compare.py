@@ -164,8 +164,10 @@ def kept_in(run: Run | Path, experiment: Experiment, panel: Panel) -> AbstractCo
         run: a bare path goes on with this comparison if it was stopped there, and gives up any other.
 
     Raises:
+        ForecastError: the series are too short; nothing is written.
         SettingsError: see `forecast.work.folder.opened`.
     """
+    require_rows(experiment, panel, panel.until(first_test(experiment.split, panel)))
     settings = {name: part for name, part in experiment.to_tables().items() if name != "data"}
     data = fingerprints(panel) | {"name": experiment.data}
     if isinstance(run, Path):

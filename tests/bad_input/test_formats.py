@@ -138,6 +138,7 @@ def test_what_describe_says_to_type_next_keeps_the_flags(tmp_path: Path) -> None
 
 def test_a_model_reads_later_files_as_it_read_the_first_and_shouts_when_they_differ(tmp_path: Path) -> None:
     from forecast.experiment.saved import fit_and_save, forecast_file
+    from forecast.work.folder import Run
     from forecast.training.fit import Training
 
     def write(name: str, first: int, values: np.ndarray) -> str:
@@ -153,7 +154,7 @@ def test_a_model_reads_later_files_as_it_read_the_first_and_shouts_when_they_dif
     wave[[10, 20]] = -9999
     asked = Schema(targets=["wert"], format=Format(missing=("-9999",)))
     model = tmp_path / "model"
-    _, panel = fit_and_save(write("old.csv", 0, wave[:80]), asked, "drift", (5, 2, None), Training(), model)
+    _, panel = fit_and_save(write("old.csv", 0, wave[:80]), asked, "drift", (5, 2, None), Training(), Run(model))
     assert int((~panel.observed).sum()) == 2
     assert (panel.schema.format.decimal, panel.schema.day_first) == (",", True)
     # ten days of January to March only: 02/03 may be either, but not to this model
