@@ -1,6 +1,6 @@
 """Drift: weights that go on learning live, against frozen ones and against periodic refits.
 
-    python experiments/drift.py [switch exchange pjm] [--rows 2000] [--choose 500] [--out experiments/drift.csv]
+    python experiments/drift.py [switch exchange pjm] [--rows 1200] [--choose 300] [--out experiments/drift.csv]
 
 Every task fits a streamed GRU once and goes on live over its test span, a row at a time. The learning rate is chosen by
 "tbptt" on the rows before the test span, by the error of the adapted weights alone. Errors are mean absolute errors
@@ -170,8 +170,8 @@ def judge(name: str, count: int, before: int) -> Iterator[dict]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tasks", nargs="*", default=list(TASKS), metavar="TASK")
-    parser.add_argument("--rows", type=int, default=2000, help="of the test span")
-    parser.add_argument("--choose", type=int, default=500, help="rows before it, for the learning rate")
+    parser.add_argument("--rows", type=int, default=1200, help="of the test span")
+    parser.add_argument("--choose", type=int, default=300, help="rows before it, for the learning rate")
     parser.add_argument("--out", type=Path, help="a CSV for the table")
     args = parser.parse_args()
     torch.set_num_threads(1)
