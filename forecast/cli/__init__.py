@@ -160,6 +160,7 @@ def _leakcheck(known: argparse._SubParsersAction) -> None:
     check.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="change a settings file's value"
     )
+    add_imports(check)
     check.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
