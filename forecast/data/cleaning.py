@@ -143,10 +143,11 @@ def _footer_of_rows(footer: list[Record], row: list[str]) -> tuple[str, ...]:
     if not alike:
         return ()
     shown = and_more([str(line) for line in alike[:SHOWN]], len(alike))
+    lines = "line was" if len(footer) == 1 else "lines were"
+    rows = f"row {shown} looks" if len(alike) == 1 else f"rows {shown} look"
     return (
-        f"FOOTER? the last {len(footer)} {'line was' if len(footer) == 1 else 'lines were'} left out "
-        f"(--skip-footer {len(footer)}), but {'row' if len(alike) == 1 else 'rows'} {shown} look like those above: append the footer that is missing, or "
-        "fit without the flag",
+        f"FOOTER? the last {len(footer)} {lines} left out (--skip-footer {len(footer)}), but {rows} like those above: "
+        "append the footer that is missing, or fit without the flag",
     )
 
 
