@@ -127,11 +127,13 @@ def test_a_settings_file_names_code_only_where_that_was_allowed(settings: Path, 
 
 def test_the_command_line_asks_too(settings: Path, capsys: pytest.CaptureFixture[str]):
     (settings / "settings.toml").write_text('data = "data.csv"' + HEAD + CONTESTANT)
-    for command in (["run", "settings.toml"], ["fit", "settings.toml", "--model", "mine"]):
-        assert main([*command, "--out", "out"]) == 2
+    fit = ["fit", "settings.toml", "--model", "mine", "--out", "out"]
+    for command in (["run", "settings.toml", "--out", "out"], fit, ["leakcheck", "settings.toml"]):
+        assert main(command) == 2
         assert "--allow-imports" in capsys.readouterr().err
     assert not (settings / "mark").exists()
-    assert main(["fit", "settings.toml", "--model", "mine", "--out", "out", "--allow-imports"]) == 0
+    assert main([*fit, "--allow-imports"]) == 0
+    assert main(["leakcheck", "settings.toml", "--origins", "3", "--allow-imports"]) == 0
     assert (settings / "mark").exists()
 
 

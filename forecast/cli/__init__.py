@@ -28,6 +28,7 @@ from forecast.cli.flags import (
 )
 from forecast.cli.verbs import say
 from forecast.errors import ForecastError, UnknownCategory
+from forecast.work.folder import unfinished
 from forecast.work.stopping import heeding, stopped_by
 
 OURS, USERS = 70, 2
@@ -91,8 +92,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _going_on(args: argparse.Namespace, arguments: Sequence[str] | None) -> str:
-    """The command that goes on with a verb that keeps its work."""
-    if getattr(args, "resume", None) is None and args.verb is not verbs.sweep:
+    """The command that goes on with a verb that keeps its work, if it has come that far."""
+    keeps = getattr(args, "resume", None) is not None
+    if args.verb is not verbs.sweep and not (keeps and unfinished(args.out)):
         return ""
     said = [each for each in (sys.argv[1:] if arguments is None else arguments) if each not in ("--anew", "--resume")]
     more = [] if args.verb is verbs.sweep else ["--resume"]  # a sweep always goes on
@@ -160,6 +162,7 @@ def _leakcheck(known: argparse._SubParsersAction) -> None:
     check.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="change a settings file's value"
     )
+    add_imports(check)
     check.add_argument("--json", action="store_true", help="print the result as JSON")
 
 

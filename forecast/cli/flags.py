@@ -235,7 +235,7 @@ def require_alone(args: argparse.Namespace) -> None:
     usual = {"epochs": EPOCHS, "max_seconds": SECONDS, "seed": 0, "device": "auto", "stride": 1, "baseline": "naive"}
     usual |= {"devices": 1, "num_nodes": 1, "strategy": STRATEGIES[0], "precision": PRECISIONS[0]}
     of_table = ("target", "time", "series", "past", "future", "categorical", "holidays", "exchange", "context")
-    of_table += ("horizon", "season", "since", "test_rows", "intervals", "network", *FORMAT)
+    of_table += ("horizon", "season", "since", "test_rows", "models", "intervals", "network", *FORMAT)
     usual |= {"duplicates": "refuse", "skip_footer": 0, "wide": False, "strict": False}
     for name in (*of_table, *usual):
         value = getattr(args, name, None)

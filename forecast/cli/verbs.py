@@ -105,7 +105,7 @@ def _asked(args: argparse.Namespace) -> tuple[Experiment, Panel]:
 
     if args.data.endswith(SETTINGS):
         require_alone(args)
-        return opened(read_experiment(args.data, args.set))
+        return opened(read_experiment(args.data, args.set, args.allow_imports))
     window = {"context": args.context, "horizon": args.horizon}
     asked = {"models": args.models, "training": training_of(args), "network": network_of(args)}
     return plan(args.data, schema_of(args), **window, split=split_of(args), **asked)

@@ -11,6 +11,7 @@ import numpy as np
 
 from forecast.data.files import UTF8, encoding_problem, open_text
 from forecast.data.format import advice
+from forecast.data.headers import is_date, is_number
 from forecast.data.outline import CONTROL, Outline
 from forecast.data.records import Record, records_of
 from forecast.data.wording import and_more
@@ -43,10 +44,11 @@ def cleaned(outline: Outline) -> Cleaned:
             not in its encoding; all rows that are wrong, 20 of them quoted.
     """
     width, kept, lines = len(outline.header), [], []
+    footer: list[Record] = []
     wrong: list[tuple[int, list[str]]] = []
     strange: list[int] = []
     counts = {"comments": 0, "empty": 0, "longer": 0}
-    for line, cells in _body(outline, counts):
+    for line, cells in _body(outline, counts, footer):
         if not any(cell and not cell.isspace() for cell in cells):
             counts["empty"] += 1
             continue
@@ -63,19 +65,19 @@ def cleaned(outline: Outline) -> Cleaned:
         raise DataError(str(outline.path), problems)
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(kept)
-    return Cleaned(text.getvalue().encode(), np.array(lines, dtype=np.int64), _repairs(outline, counts))
+    repairs = _repairs(outline, counts) + _footer_of_rows(footer, kept[-1] if kept else [])
+    return Cleaned(text.getvalue().encode(), np.array(lines, dtype=np.int64), repairs)
 
 
-def _body(outline: Outline, counts: dict[str, int]) -> Iterator[Record]:
-    """Records below the header, without comments and the footer that was named."""
-    waiting: list[Record] = []
+def _body(outline: Outline, counts: dict[str, int], footer: list[Record]) -> Iterator[Record]:
+    """Records below the header, without comments and the footer that was named: it is there at the end."""
     for record in body(outline):
         if outline.comment is not None and record.cells[0].lstrip().startswith(outline.comment):
             counts["comments"] += 1
             continue
-        waiting.append(record)
-        if len(waiting) > outline.format.skip_footer:
-            yield waiting.pop(0)
+        footer.append(record)
+        if len(footer) > outline.format.skip_footer:
+            yield footer.pop(0)
 
 
 def body(outline: Outline, strict: bool = True) -> Iterator[Record]:
@@ -132,3 +134,23 @@ def _repairs(outline: Outline, counts: dict[str, int]) -> tuple[str, ...]:
     told = {"comments": outline.comment is not None}  # said in the outline, or asked for
     found = [name for name, count in counts.items() if count and not told.get(name)]
     return tuple(f"{counts[name]:,} {'row' if counts[name] == 1 else 'rows'} {words[name]}" for name in found)
+
+
+def _footer_of_rows(footer: list[Record], row: list[str]) -> tuple[str, ...]:
+    """Lines that were left out as a footer and look like the last row: a later file may have no footer at all."""
+    kinds = [_kind(cell) for cell in row]
+    alike = [line for line, cells in footer if "date" in kinds and [_kind(cell) for cell in cells] == kinds]
+    if not alike:
+        return ()
+    shown = and_more([str(line) for line in alike[:SHOWN]], len(alike))
+    lines = "line was" if len(footer) == 1 else "lines were"
+    rows = f"row {shown} looks" if len(alike) == 1 else f"rows {shown} look"
+    return (
+        f"FOOTER? the last {len(footer)} {lines} left out (--skip-footer {len(footer)}), but {rows} like those above: "
+        "append the footer that is missing, or fit without the flag",
+    )
+
+
+def _kind(cell: str) -> str:
+    cell = cell.strip()
+    return "date" if is_date(cell) else "number" if not cell or is_number(cell) else "text"

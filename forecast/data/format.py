@@ -1,4 +1,4 @@
-"""Format: how a file is written, where its reader has to be told. Every field is a flag of the same name."""
+"""Format: how a file is written, where its reader has to be told. Each field but `units` is a flag of that name."""
 
 from __future__ import annotations
 

@@ -30,6 +30,7 @@ from forecast.experiment.reach import complete, ends, too_short
 from forecast.experiment.settings import Split, read_experiment
 from forecast.forecasters.artifact import load
 from forecast.forecasters.conformal import Conformal
+from forecast.forecasters.keeping import digest_of
 from forecast.forecasters.live.files import load_live, write_live
 from forecast.forecasters.live.forecaster import Live
 from forecast.forecasters.live.rows import known_after, new_rows
@@ -82,7 +83,7 @@ def fit_and_save(
     shape = complete(panel, season, training.validation, context, horizon)
     model = require_savable(_sure(settings.make(shape, training), intervals))
     asked = {"model": name, "settings": to_table(settings), "intervals": intervals, "window": asdict(shape)}
-    asked |= {"training": asdict(training), "start": start}
+    asked |= {"training": asdict(training)}
     return _fitted(model, panel, run, asked, _source(data), before), panel
 
 
@@ -110,7 +111,7 @@ def fit_contestant(
     panel = read_dataset(experiment.data, with_card(experiment.data, experiment.schema))
     before = None if start is None else network_in(start)
     tables = {part: table for part, table in experiment.to_tables().items() if part != "data"}
-    asked = {"model": name, "start": start, **tables}
+    asked = {"model": name, **tables}
     return _fitted(model, panel, run, asked, _source(experiment.data), before), panel, experiment.data
 
 
@@ -131,7 +132,8 @@ def _fitted(
     for network in within:
         network.progress = True
         network.start = None if before is None else start_of(before)
-    with opened(run, asked, fingerprints(panel)) as folder:
+    begun = None if before is None else digest_of(start_of(before))  # its folder may be the one that is written here
+    with opened(run, {**asked, "start": begun}, fingerprints(panel)) as folder:
         keep_fits("fit", model, folder)
         model.fit(panel)
         keep_fits("fit", model, None)

@@ -14,7 +14,7 @@ from types import NoneType, UnionType
 from typing import Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from forecast.errors import SettingsError, did_you_mean
-from forecast.forecasters.writing import read_plain
+from forecast.work.plain import read_plain
 
 T = TypeVar("T")
 Table = dict[str, object]

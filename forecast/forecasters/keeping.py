@@ -52,11 +52,12 @@ def settings_of(model: Keeps) -> dict[str, Any]:
         "transform": model.transform,
         "calendar": model.calendar,
         "gaps": model.gaps,
-        "start": None if model.start is None else _digest(model.start),
+        "start": None if model.start is None else digest_of(model.start),
     }
 
 
-def _digest(start: Start) -> str:
+def digest_of(start: Start) -> str:
+    """SHA-256 of the weights that a fit begins with, and of what is taken of them."""
     found = hashlib.sha256(repr((start.whole, start.partial)).encode())
     for name, weight in start.weights.items():
         found.update(name.encode() + weight.detach().cpu().contiguous().numpy().tobytes())

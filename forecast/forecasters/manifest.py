@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from forecast.forecasters.strict import MOST_JSON, strict_json
+from forecast.work.environment import versions_of
 
 FORMAT = 4
 MANIFEST, CONFIG, WEIGHTS, STATE, PAGE = (
@@ -45,13 +44,7 @@ def digest(content: bytes) -> str:
 @cache
 def versions() -> dict[str, str]:
     """Versions of Python and the libraries that a model was made with."""
-    found = {"python": platform.python_version()}
-    for name in LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:  # run from a checkout that is not installed
-            found[name] = "not installed"
-    return found
+    return versions_of(LIBRARIES)
 
 
 @dataclass(frozen=True)

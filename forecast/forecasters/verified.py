@@ -8,7 +8,8 @@ from pathlib import Path
 
 from forecast.errors import DataError
 from forecast.forecasters.manifest import CONFIG, MANIFEST, MOST_MANIFEST, Manifest, Member
-from forecast.forecasters.writing import draft, read_plain
+from forecast.forecasters.writing import draft
+from forecast.work.plain import read_plain
 
 TRIES = 20
 REMEDY = "copy the whole folder again, or save the model again"

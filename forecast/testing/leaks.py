@@ -78,7 +78,7 @@ def leakage(
         seed: of the dates that are drawn.
 
     Raises:
-        SettingsError: there is no origin with a context behind it in the test span.
+        SettingsError: fewer origins than one are asked for, or none in the test span has a context behind it.
 
     Example:
         >>> from forecast.forecasters.naive import Naive
@@ -88,6 +88,8 @@ def leakage(
         >>> print(leakage(rule, sample_panel(6, 2), since=0.7))
         30 origins: no later row moves a forecast
     """
+    if origins < 1:
+        raise SettingsError(f"origins={origins}: at least 1 has to be asked")
     forecaster = fitted(panel)
     cut = panel.cut(since)
     asked, leaks = 0, []

@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from pytorch_lightning.plugins.io import CheckpointIO
 from safetensors import SafetensorError
 from safetensors.torch import load as undump
@@ -135,8 +134,3 @@ def _back(tree: Any, tensors: Mapping[str, Tensor]) -> Any:
         return {key: _back(part, tensors) for key, part in parts}
     found = [_back(part, tensors) for part in parts]
     return tuple(found) if kind == "tuple" else found
-
-
-def finite(state: Mapping[str, Tensor]) -> bool:
-    """Whether all weights are finite."""
-    return all(bool(torch.isfinite(value).all()) for value in state.values() if value.is_floating_point())

@@ -149,6 +149,15 @@ def holds(directory: str | Path, settings: Mapping[str, Any], data: Mapping[str,
     return before["state"] != FINISHED and not _changes(before, now)
 
 
+def unfinished(directory: str | Path) -> bool:
+    """Whether a run has begun in a folder and has not come to its end."""
+    directory = Path(directory)
+    try:
+        return (directory / ABOUT).exists() and _read(directory)["state"] != FINISHED
+    except SettingsError:  # not what a run leaves: the next one says what is wrong there
+        return False
+
+
 def kept_files(directory: Path) -> Iterator[Path]:
     """What is kept for going on."""
     yield from (directory / KEPT).glob("*-????????????????")

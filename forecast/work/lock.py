@@ -56,7 +56,7 @@ def locked(directory: str | Path, patience: float = PATIENCE, name: str = LOCK) 
 
 
 def _unwritable(directory: str | Path, error: OSError) -> SettingsError:
-    return SettingsError(f"{directory}: the model cannot be written here ({error.strerror or error})")
+    return SettingsError(f"{directory}: files cannot be written here ({error.strerror or error})")
 
 
 def _taken(handle: int) -> bool:

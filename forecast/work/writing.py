@@ -10,6 +10,7 @@ from pathlib import Path
 
 from forecast.errors import SettingsError
 
+NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 DRAFT = re.compile(r"\.(.+)\.\d+\.draft")
 
 
@@ -29,16 +30,26 @@ def replace_file(path: Path, content: bytes, what: str = "the model") -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with draft.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(path)
+            draft.unlink(missing_ok=True)  # of an older process of that number
+            write_new(draft, content)
+            os.replace(draft, path)
         finally:
             draft.unlink(missing_ok=True)
-        _keep_names(path.parent)
+        keep_names(path.parent)
     except OSError as error:
         raise SettingsError(f"{path.parent}: {what} cannot be written here ({_why(error, path, content)})") from error
+
+
+def write_new(path: Path, content: bytes) -> None:
+    """A file that was not there, on the disk when this returns."""
+    handle = os.open(path, NEW, 0o666)
+    try:
+        view = memoryview(content)
+        while view:
+            view = view[os.write(handle, view) :]
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def clear_drafts(directory: Path) -> None:
@@ -48,8 +59,8 @@ def clear_drafts(directory: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _keep_names(directory: Path) -> None:
-    """Synchronise the names in a folder, where the system knows that (Windows does not)."""
+def keep_names(directory: Path) -> None:
+    """The names in a folder are on the disk when this returns, where the system knows that (Windows does not)."""
     if os.name != "posix":
         return
     handle = os.open(directory, os.O_RDONLY)

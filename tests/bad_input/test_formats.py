@@ -203,6 +203,23 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path, monkeyp
         read_csv(path)
 
 
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_later_file_without_the_footer_does_not_lose_its_newest_rows_in_silence(tmp_path: Path, strict: bool) -> None:
+    rows = "".join(f"2024-01-{day:02d},{day % 4}\n" for day in range(1, 21))
+    first, later = tmp_path / "first.csv", tmp_path / "later.csv"
+    first.write_text(f"date,y\n{rows}Total,30\nSource: bank\n")
+    later.write_text(f"date,y\n{rows}2024-01-21,\n2024-01-22,2\n")
+    schema = read_csv(first, form=Format(skip_footer=2, strict=strict)).schema
+    assert not any("FOOTER?" in sentence for sentence in read_csv(first, schema).report)
+    if strict:
+        with pytest.raises(DataError, match=r"--strict refuses repairs: FOOTER\?"):
+            read_csv(later, schema)
+        return
+    said = [sentence for sentence in read_csv(later, schema).report if "FOOTER?" in sentence]
+    assert len(said) == 1
+    assert "the last 2 lines were left out (--skip-footer 2), but rows 22 and 23 look like those above" in said[0]
+
+
 def test_the_card_of_an_embedded_data_set_leaves_the_format_alone() -> None:
     from forecast.experiment.cards import with_card
 

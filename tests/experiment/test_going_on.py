@@ -3,6 +3,7 @@
 import dataclasses
 import importlib.util
 import random
+import signal
 import sys
 from pathlib import Path
 
@@ -24,7 +25,8 @@ from forecast.forecasters.naive import Naive
 from forecast.forecasters.recurrent import Recurrent
 from forecast.training.fit import Training
 from forecast.windows.window import Window
-from forecast.work.folder import Run, opened
+from forecast.work.folder import Run, RunFolder, opened
+from forecast.work.stopping import Stopped
 
 SCRIPT = Path(__file__).resolve().parents[2] / "experiments" / "reliability" / "kills.py"
 ONE = Training(epochs=1)
@@ -190,3 +192,39 @@ def test_settings_of_another_comparison_are_refused_by_name(tmp_path):
         kept_in(Run(tmp_path, resume=True), other, panel_of()),
     ):
         pytest.fail("it went on")
+
+
+def test_work_that_never_began_or_has_finished_is_not_said_to_go_on(tmp_path, monkeypatch, capsys):
+    days = pd.date_range("2024-01-01", periods=60).strftime("%Y-%m-%d")
+    pd.DataFrame({"day": days, "y": np.sin(np.arange(60))}).to_csv(tmp_path / "a.csv", index=False)
+    command = ["fit", str(tmp_path / "a.csv"), "--model", "drift", "--context", "8", "--horizon", "2"]
+    command += ["--out", str(tmp_path / "model")]
+
+    def stopped(*asked):
+        raise Stopped(signal.SIGINT)
+
+    for finished in (False, True):
+        if finished:
+            assert main(command) == 0
+        with monkeypatch.context() as patch:
+            patch.setattr("forecast.experiment.saved.fit_and_save", stopped)
+            assert main(command) == 130
+        assert capsys.readouterr().err.endswith("forecast: stopped\n")
+
+
+def test_a_fit_that_has_replaced_the_model_it_began_with_does_not_begin_with_itself(tmp_path, monkeypatch, capsys):
+    days = pd.date_range("2024-01-01", periods=60).strftime("%Y-%m-%d")
+    pd.DataFrame({"day": days, "y": np.sin(np.arange(60))}).to_csv(tmp_path / "a.csv", index=False)
+    model = str(tmp_path / "model")
+    command = ["fit", str(tmp_path / "a.csv"), "--model", "gru", "--context", "8", "--horizon", "2", "--epochs", "1"]
+    command += ["--network", "hidden_size=4", "--out", model]
+    assert main(command) == 0
+
+    def killed(folder):
+        raise Stopped(signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "finish", killed)
+        assert main([*command, "--start", model]) == 143
+    assert main([*command, "--start", model, "--resume"]) == 2
+    assert "start: " in capsys.readouterr().err

@@ -42,6 +42,15 @@ def test_a_settings_file_is_checked_as_it_is_run(table, tmp_path, capsys):
     assert said == {name: "5 origins: no later row moves a forecast" for name in ("naive", "linear")}
 
 
+def test_nothing_beside_a_settings_file_is_passed_over_and_no_origin_is_no_clean_bill(table, tmp_path, capsys):
+    experiment, _ = plan(table, Schema(), context=6, horizon=2, models=("naive", "linear"))
+    (tmp_path / "settings.toml").write_text(experiment.to_toml())
+    assert main(["leakcheck", str(tmp_path / "settings.toml"), "--models", "naive"]) == 2
+    assert "--models:" in capsys.readouterr().err
+    assert main(["leakcheck", table, *QUICK, "--models", "naive", "--origins", "0"]) == 2
+    assert "at least 1" in capsys.readouterr().out
+
+
 def test_a_contestant_that_looks_ahead_is_named_and_the_exit_code_says_so(table, capsys, monkeypatch):
     honest = Naive.predict
 

@@ -32,13 +32,14 @@ def test_the_script_of_faults_finds_a_save_that_is_not_atomic(tmp_path: Path, mo
     import faults
 
     from forecast.forecasters import writing
+    from forecast.work.writing import write_new
 
     def careless(directory, contents, manifest):
         for name, content in contents.items():
             (directory / name).unlink(missing_ok=True)
-            writing._write(directory / name, content)
+            write_new(directory / name, content)
         (directory / "manifest.json").unlink(missing_ok=True)
-        writing._write(directory / "manifest.json", manifest.content())
+        write_new(directory / "manifest.json", manifest.content())
 
     monkeypatch.setattr(writing, "_commit", careless)
     found = faults.sweep(faults.Model(), str(tmp_path), every=9, first=False)
