@@ -277,7 +277,7 @@ class Live:
 
     @property
     def learning(self) -> pd.DataFrame:
-        """How learning goes, a row for each series (`Learner.frame`); no rows where nothing learns."""
+        """How learning goes, a row for each series; columns: `forecast.forecasters.live.learning.report.frame_of`."""
         return frame_of(self.learner)
 
     def adapted(self) -> Recurrent:
