@@ -19,9 +19,11 @@ from forecast.forecasters.live.learning.descent import Lesson, gradient
 from forecast.forecasters.live.learning.guard import Guard, Record
 from forecast.forecasters.live.learning.scoring import error_of
 from forecast.forecasters.recurrent import Recurrent
+from forecast.nets.cells import gru
 from forecast.nets.heads import Category, Direction, Gaussian, Point, Quantiles
 from forecast.nets.memory import Stand
 from forecast.nets.network import Architecture, Network, Sizes
+from forecast.nets.promise import State
 from forecast.nets.rules import RULES, Full, RealTime, Truncated
 from forecast.nets.stepping import Answer
 from forecast.testing.panels import sample_panel
@@ -356,6 +358,36 @@ def test_a_forecast_that_the_fitted_weights_do_not_make_gives_no_budget():
     record.add(1.0, 0.1, True)
     assert record.said_sum > 1.01 * record.frozen_sum
     assert not record.trusted
+
+
+class Echo(torch.nn.Module):
+    """A cell whose recurrent weights stay as they were drawn, as those of an echo state network."""
+
+    def __init__(self, inputs: int, hidden_size: int) -> None:
+        super().__init__()
+        self.inner, self.hidden_size = gru(inputs, hidden_size), hidden_size
+        for name, weight in self.inner.named_parameters():
+            weight.requires_grad_("hh" not in name)
+
+    def initial(self, batch: int) -> State:
+        return self.inner.initial(batch)
+
+    def forward(self, x: torch.Tensor, state: State) -> tuple[torch.Tensor, State]:
+        return self.inner(x, state)
+
+
+def test_weights_of_a_cell_that_may_not_learn_stay_as_they_are_live_too(panel: Panel, tmp_path: Path):
+    model = fitted(panel, cell=Echo)
+    live = begun(model, panel, 60, rule="rtrl", learning_rate=0.1)
+    live.update(rows_of(panel, 60, 70))
+    live.save(tmp_path)
+    again, before = fc.load_live(tmp_path, cell=Echo), dict(model.network.named_parameters())
+    for one in (live, again):
+        one.update(rows_of(panel, 70, 80))
+        stayed = {name for name, part in weights(one).items() if np.array_equal(part, before[name].detach().numpy())}
+        assert stayed == {"cell.inner.layer.weight_hh_l0", "cell.inner.layer.bias_hh_l0"}
+    learnt = dict(live.adapted().network.named_parameters())
+    assert {name for name, part in learnt.items() if not part.requires_grad} == stayed
 
 
 def test_a_rule_of_ones_own_learns_and_is_refused_by_a_file(panel: Panel, model: Recurrent, tmp_path: Path):

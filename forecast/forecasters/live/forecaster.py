@@ -101,7 +101,7 @@ class Live:
         network, scale = require_live(model)
         self.model = copy.copy(model)
         self.model.schema = schema
-        self.model.network = copy.deepcopy(network).cpu().eval().requires_grad_(False)
+        self.model.network = copy.deepcopy(network).cpu().eval()
         self.scale, self.schema, self.calendar, self.window = scale, schema, calendar, model.window
         self.until, self.names = until, tuple(series)
         self.place = {name: place for place, name in enumerate(self.names)}

@@ -53,7 +53,7 @@ class Learner:
 
     def begin(self) -> None:
         """Weights as they were fitted, and walks that set out from where every series stands."""
-        self.network = copy.deepcopy(self.live.carried.network).requires_grad_(True)
+        self.network = copy.deepcopy(self.live.carried.network)  # a cell's weights that may not learn still may not
         self.network.columns.requires_grad_(False)
         self.descent = Descent(self.network, self.settings)
         self.voice = Answer(self.network)
