@@ -360,6 +360,24 @@ def test_a_forecast_that_the_fitted_weights_do_not_make_gives_no_budget():
     assert not record.trusted
 
 
+def test_a_loss_that_is_not_finite_leaves_the_other_losses_of_its_group_alone(panel: Panel, model: Recurrent):
+    live = begun(model, panel, 60, rule=Truncated(every=4, back=8))
+    walk = live.learner.walks[0]
+    while walk.steps % 4 != 1:
+        live.update(rows_of(panel, 60, 80)[live.carried.tracks[0].rows * 2 - 120 :][:2])
+    bias = live.learner.network.decoder.bias
+    kept = bias.detach().clone()
+    plant(live, torch.full_like(bias, float("inf")))
+    rows = rows_of(panel.select(panel.series[:1]), live.carried.tracks[0].rows, 80)
+    live.update(rows[0])
+    assert live.learning["skipped"][0] == 1
+    with torch.no_grad():
+        bias.copy_(kept)
+    live.learner.weigh()
+    live.update(rows[1:6])
+    assert live.learning["skipped"][0] == 1
+
+
 class Echo(torch.nn.Module):
     """A cell whose recurrent weights stay as they were drawn, as those of an echo state network."""
 

@@ -136,7 +136,8 @@ class Learner:
                 record.add(frozen, adapted, origin.spoke)
         lesson = self._lesson(place, walk, target, seen)
         try:
-            if self.descent.step(*gradient(self.network, self.rule, walk.trace if walk.steps else None, lesson)):
+            _, found = gradient(self.network, self.rule, walk.trace if walk.steps else None, lesson)
+            if self.descent.step(found):
                 self.record(place).updates += 1
                 self.weigh()
         except FloatingPointError as error:
