@@ -52,9 +52,9 @@ def standing_in(panel: Panel) -> Panel:
         DataError: nothing else was observed.
     """
     count = panel.layout.targets
-    counts = np.add.reduceat(panel.observed, panel.offsets[:-1], axis=0)
-    never = counts[:, :count] == 0
-    if not (counts[:, :count].any() or counts[:, count:].any()):
+    sums = np.concatenate((np.zeros_like(panel.observed[:1], dtype=np.int64), panel.observed.cumsum(axis=0)))
+    never = sums[panel.offsets[1:], :count] == sums[panel.offsets[:-1], :count]  # some series may be without rows
+    if not panel.observed.any():
         raise DataError("panel", ["no value of any target or covariate was observed: there is nothing to learn from"])
     if not never.any():
         return panel

@@ -19,9 +19,11 @@ from forecast.forecasters.live.learning.descent import Lesson, gradient
 from forecast.forecasters.live.learning.guard import Guard, Record
 from forecast.forecasters.live.learning.scoring import error_of
 from forecast.forecasters.recurrent import Recurrent
+from forecast.nets.cells import gru
 from forecast.nets.heads import Category, Direction, Gaussian, Point, Quantiles
 from forecast.nets.memory import Stand
 from forecast.nets.network import Architecture, Network, Sizes
+from forecast.nets.promise import State
 from forecast.nets.rules import RULES, Full, RealTime, Truncated
 from forecast.nets.stepping import Answer
 from forecast.testing.panels import sample_panel
@@ -311,6 +313,101 @@ def test_what_was_saved_goes_on_as_if_it_had_not_been(rule: str, optimizer: str,
     assert again.learning.equals(live.learning)
 
 
+def test_what_was_saved_while_forecasts_were_no_numbers_is_read_back(panel: Panel, model: Recurrent, tmp_path: Path):
+    live = begun(model, panel, 60, rule="tbptt")
+    live.update(rows_of(panel, 60, 70))
+    plant(live, torch.full_like(live.learner.network.decoder.bias, float("inf")))
+    live.update(rows_of(panel, 70, 76))
+    assert (live.learning["adapted"] == np.inf).all()
+    live.save(tmp_path)
+    again = fc.load_live(tmp_path)
+    assert again.learning.equals(live.learning)
+    assert again.learner.pooled == live.learner.pooled
+
+
+def test_what_another_series_teaches_does_not_change_a_forecast_that_is_already_under_way(panel: Panel, model):
+    live = begun(model, panel, 60, rule="tbptt", learning_rate=0.1, guard=Guard(window=1, gain=0.0, budget=0.9))
+    live.update(rows_of(panel, 60, 70))
+    for walk in live.learner.walks.values():
+        walk.speaks = True
+    scored = live.learner.walks[1].rows[-1].adapted
+    before = live.forecast(series="s1").values
+    live.update(rows_of(panel.select(panel.series[:1]), 70, 90))
+    np.testing.assert_array_equal(live.forecast(series="s1").values, before)
+    track = live.carried.tracks[1]
+    np.testing.assert_array_equal(before[0, :, :, 0], scored[:, :, 0] * track.width[0] + track.center[0])
+    assert not np.allclose(live.stop_learning().forecast(series="s1").values, before)
+
+
+def test_nothing_is_learnt_at_origins_before_the_first_value_of_a_target():
+    panel = sample_panel(12, 4, targets=2, missing=0.0)
+    one = panel.select(panel.series[:1])
+    live, late = fitted(panel).live(panel).learn("tbptt", 1e-2, QUICK), panel.schema.targets[1]
+    for place, row in enumerate(rows_of(one, 0, 40)):
+        live.update(row | {"series": "new"} | ({late: None} if place < 25 else {}))
+    frame = live.learning.set_index("series")
+    assert frame.loc["new", "scored"] == frame.loc["new", "updates"] == 40 - 25 - WINDOW.horizon
+
+
+def test_a_forecast_that_the_fitted_weights_do_not_make_gives_no_budget():
+    record = Record(Guard(window=2, budget=0.01))
+    record.add(np.inf, 1.0, False)
+    for _ in range(10):
+        record.add(1.0, 2.0, True)
+    record.add(1.0, 0.1, True)
+    record.add(1.0, 0.1, True)
+    assert record.said_sum > 1.01 * record.frozen_sum
+    assert not record.trusted
+
+
+def test_a_loss_that_is_not_finite_leaves_the_other_losses_of_its_group_alone(panel: Panel, model: Recurrent):
+    live = begun(model, panel, 60, rule=Truncated(every=4, back=8))
+    walk = live.learner.walks[0]
+    while walk.steps % 4 != 1:
+        live.update(rows_of(panel, 60, 80)[live.carried.tracks[0].rows * 2 - 120 :][:2])
+    bias = live.learner.network.decoder.bias
+    kept = bias.detach().clone()
+    plant(live, torch.full_like(bias, float("inf")))
+    rows = rows_of(panel.select(panel.series[:1]), live.carried.tracks[0].rows, 80)
+    live.update(rows[0])
+    assert live.learning["skipped"][0] == 1
+    with torch.no_grad():
+        bias.copy_(kept)
+    live.learner.weigh()
+    live.update(rows[1:6])
+    assert live.learning["skipped"][0] == 1
+
+
+class Echo(torch.nn.Module):
+    """A cell whose recurrent weights stay as they were drawn, as those of an echo state network."""
+
+    def __init__(self, inputs: int, hidden_size: int) -> None:
+        super().__init__()
+        self.inner, self.hidden_size = gru(inputs, hidden_size), hidden_size
+        for name, weight in self.inner.named_parameters():
+            weight.requires_grad_("hh" not in name)
+
+    def initial(self, batch: int) -> State:
+        return self.inner.initial(batch)
+
+    def forward(self, x: torch.Tensor, state: State) -> tuple[torch.Tensor, State]:
+        return self.inner(x, state)
+
+
+def test_weights_of_a_cell_that_may_not_learn_stay_as_they_are_live_too(panel: Panel, tmp_path: Path):
+    model = fitted(panel, cell=Echo)
+    live = begun(model, panel, 60, rule="rtrl", learning_rate=0.1)
+    live.update(rows_of(panel, 60, 70))
+    live.save(tmp_path)
+    again, before = fc.load_live(tmp_path, cell=Echo), dict(model.network.named_parameters())
+    for one in (live, again):
+        one.update(rows_of(panel, 70, 80))
+        stayed = {name for name, part in weights(one).items() if np.array_equal(part, before[name].detach().numpy())}
+        assert stayed == {"cell.inner.layer.weight_hh_l0", "cell.inner.layer.bias_hh_l0"}
+    learnt = dict(live.adapted().network.named_parameters())
+    assert {name for name, part in learnt.items() if not part.requires_grad} == stayed
+
+
 def test_a_rule_of_ones_own_learns_and_is_refused_by_a_file(panel: Panel, model: Recurrent, tmp_path: Path):
     class Mine(Truncated):
         pass
@@ -356,12 +453,15 @@ def test_settings_that_cannot_work_are_refused_when_they_are_named(panel: Panel,
         ({"learning_rate": -1.0}, "learning_rate=-1.0"),
         ({"optimizer": "adamw"}, "adam"),
         ({"clip": 0.0}, "clip"),
+        ({"clip": float("inf")}, "clip=inf"),
+        ({"learning_rate": "0.1"}, "learning_rate='0.1'"),
+        ({"learning_rate": np.float32(0.1)}, "learning_rate"),
         ({"guard": None}, "Guard"),
     ]
     for settings, said in wrong:
         with pytest.raises(SettingsError, match=said):
             live.learn(**settings)
-    for settings in ({"window": 0}, {"restart": 0}, {"gain": 1.0}, {"budget": -0.1}):
+    for settings in ({"window": 0}, {"restart": 0}, {"gain": 1.0}, {"budget": -0.1}, {"gain": "x"}):
         with pytest.raises(SettingsError, match=next(iter(settings))):
             Guard(**settings)
     assert live.learner is None

@@ -111,3 +111,9 @@ def test_what_cannot_be_learned_from_is_refused():
         pretrain(model(), weather(), "next_step")
     with pytest.raises(DataError, match="nothing to learn from"):
         pretrain(model(), weather(labelled=False, schema=Schema(targets=("power",))))
+
+
+@pytest.mark.parametrize("rows", [(60, 0, 60), (60, 60, 0)])
+def test_series_without_rows_are_passed_over(rows):
+    panel = autoregressive(series=3, rows=60).until(np.array(rows))
+    assert pretrain(model(), panel).fit(autoregressive(rows=60)).taken.weights

@@ -335,6 +335,39 @@ def test_a_trace_that_was_saved_goes_on_bit_for_bit(name, rule):
     assert all(torch.equal(found[key], whole[key]) for key in found)
 
 
+@pytest.mark.parametrize("rule", [Full(), RealTime(), Truncated(back=3), Unbiased()])
+def test_the_parts_of_a_large_state_keep_their_order_when_a_trace_is_saved(rule):
+    class Delays(nn.Module):
+        """A state of twelve parts: each takes over what the one before it was."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.hidden_size, self.weight = 1, nn.Parameter(torch.full((1,), 0.9))
+
+        def initial(self, batch: int) -> tuple[Tensor, ...]:
+            return tuple(torch.zeros(1, batch, 1) for _ in range(12))
+
+        def forward(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+            said = []
+            for step in x.unbind(1):
+                state = ((self.weight * step[None]).tanh(), *state[:-1])
+                said.append((self.weight * sum(place * part for place, part in enumerate(state, 1))).sin()[0])
+            return torch.stack(said, dim=1), state
+
+    cell = Delays().eval()
+    state, found = cell.initial(1), []
+    trace = rule.begin(cell, state)
+    for x in torch.linspace(-1, 1, 15)[:, None, None]:
+        hidden, state, trace = rule.step(cell, x, state, trace)
+    again = rule.restored(cell, load(save(trace.tensors())))
+    for one in (trace, again):
+        found.append(rule.gradients(cell, one, torch.ones_like(hidden))["weight"])
+        _, _, after = rule.step(cell, x, state, one)
+        found.append(rule.gradients(cell, after, torch.ones_like(hidden))["weight"])
+    assert torch.equal(found[0], found[2])
+    assert torch.equal(found[1], found[3])
+
+
 def test_memory_is_what_the_rules_promise():
     x, _ = drawn(steps=9, lanes=1)
 

@@ -55,7 +55,7 @@ def _plain(live: Live, chosen: list[int], known: np.ndarray, times: np.ndarray) 
 def _answered(live: Live, chosen: list[int], known: np.ndarray, times: np.ndarray, outward: bool) -> np.ndarray:
     """`Carried.answer`, and that of adapted weights where those speak."""
     values = live.carried.answer(chosen, known, times, outward)
-    return values if live.learner is None else live.learner.spoken(values, chosen, known, times, outward)
+    return values if live.learner is None else live.learner.spoken(values, chosen, outward)
 
 
 def dates_of(live: Live, chosen: list[int], steps: int) -> tuple[np.ndarray, np.ndarray]:

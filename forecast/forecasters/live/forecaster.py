@@ -101,7 +101,7 @@ class Live:
         network, scale = require_live(model)
         self.model = copy.copy(model)
         self.model.schema = schema
-        self.model.network = copy.deepcopy(network).cpu().eval().requires_grad_(False)
+        self.model.network = copy.deepcopy(network).cpu().eval()
         self.scale, self.schema, self.calendar, self.window = scale, schema, calendar, model.window
         self.until, self.names = until, tuple(series)
         self.place = {name: place for place, name in enumerate(self.names)}
@@ -277,7 +277,7 @@ class Live:
 
     @property
     def learning(self) -> pd.DataFrame:
-        """How learning goes, a row for each series (`Learner.frame`); no rows where nothing learns."""
+        """How learning goes, a row for each series; columns: `forecast.forecasters.live.learning.report.frame_of`."""
         return frame_of(self.learner)
 
     def adapted(self) -> Recurrent:

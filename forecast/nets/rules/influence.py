@@ -19,7 +19,7 @@ from torch import Tensor
 from forecast.errors import SettingsError
 from forecast.nets.promise import Cell, State
 from forecast.nets.rules.jacobians import Step, apart, beginning, every_number, every_part, newest, said_part
-from forecast.nets.rules.reading import admitted, begins, copied, detached, flat, learned, learner
+from forecast.nets.rules.reading import admitted, begins, copied, detached, flat, learned, learner, states_in
 from forecast.nets.rules.units import check_units, unit_of_each
 
 
@@ -55,9 +55,8 @@ class Influences(NamedTuple):
 
 def rebuilt(tensors: Mapping[str, Tensor]) -> Influences:
     """From what `Influences.tensors` gave."""
-    state = tuple(tensors[name] for name in sorted(t for t in tensors if t.startswith("state.")))
     x, before, units, seen = (tensors.get(name) for name in ("x", "before", "units", "seen"))
-    return Influences(x, state, before, tensors["now"], int(tensors["part"]), units, seen)
+    return Influences(x, states_in(tensors), before, tensors["now"], int(tensors["part"]), units, seen)
 
 
 def begun(cell: Cell, state: State) -> Influences:

@@ -80,6 +80,17 @@ def flat(state: Sequence[Tensor]) -> Tensor:
     return torch.cat([part.transpose(0, 1).flatten(1) for part in state], dim=1)
 
 
+def states_in(tensors: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
+    """The parts of a state that a trace was saved with, in their order: "state.10" comes after "state.9".
+
+    Example:
+        >>> [int(part) for part in states_in({f"state.{place}": torch.tensor(place) for place in (10, 9)})]
+        [9, 10]
+    """
+    places = sorted(int(name.removeprefix("state.")) for name in tensors if name.startswith("state."))
+    return tuple(tensors[f"state.{place}"] for place in places)
+
+
 def copied(tensors: Mapping[str, Tensor | None]) -> dict[str, Tensor]:
     """Those that are there, with memory of their own: a file of safetensors holds none that share it."""
     every = {name: part for name, part in tensors.items() if part is not None}

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from forecast.errors import SettingsError
 from forecast.nets.promise import Cell, State
-from forecast.nets.rules.reading import admitted, begins, copied, derivatives, detached, learned, learner
+from forecast.nets.rules.reading import admitted, begins, copied, derivatives, detached, learned, learner, states_in
 
 
 class Replay(NamedTuple):
@@ -79,7 +79,7 @@ def _rebuilt(tensors: dict[str, Tensor]) -> Replay:
     """From what `Replay.tensors` gave."""
     steps, first = tensors["count"].tolist()
     inputs = tensors["inputs"].unbind() if "inputs" in tensors else ()
-    parts = [tensors[name].unbind() for name in sorted(t for t in tensors if t.startswith("state."))]
+    parts = [part.unbind() for part in states_in(tensors)]
     states: Sequence[State] = tuple(zip(*parts, strict=True)) if parts else ((),) * len(inputs)
     return Replay(tuple(inputs), tuple(states), tensors.get("errors"), steps, bool(first))
 

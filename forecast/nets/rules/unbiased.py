@@ -12,7 +12,17 @@ from torch import Tensor
 from forecast.errors import SettingsError
 from forecast.nets.promise import Cell, State
 from forecast.nets.rules.jacobians import apart, beginning, beside, directional, newest, watched
-from forecast.nets.rules.reading import admitted, begins, copied, detached, flat, learned, learner, many_derivatives
+from forecast.nets.rules.reading import (
+    admitted,
+    begins,
+    copied,
+    detached,
+    flat,
+    learned,
+    learner,
+    many_derivatives,
+    states_in,
+)
 
 LEAST = 1e-7
 """Added to norms before they are divided, as in the paper."""
@@ -111,9 +121,8 @@ class Unbiased:
 
     def restored(self, cell: Cell, tensors: dict[str, Tensor]) -> Product:
         """See `LearningRule.restored`."""
-        state = tuple(tensors[name] for name in sorted(t for t in tensors if t.startswith("state.")))
         before, now = ((tensors[f"{when}.s"], tensors[f"{when}.p"]) for when in ("before", "now"))
-        return Product(tensors.get("x"), state, before, now, int(tensors["count"]))
+        return Product(tensors.get("x"), states_in(tensors), before, now, int(tensors["count"]))
 
     def _signs(self, like: Tensor, step: int) -> Tensor:
         """1 or -1 for each number of the state at a step."""

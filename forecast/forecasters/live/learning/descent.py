@@ -42,6 +42,9 @@ def gradient(
     Args:
         network: in evaluation mode.
         trace: of the cell's step to the origin; None where the rule has read no step, and the cell learns nothing.
+
+    Raises:
+        FloatingPointError: the loss is not finite; a rule that gathers errors has not seen this one.
     """
     hidden = lesson.stand.hidden.detach().requires_grad_()
     outside = {
@@ -53,6 +56,8 @@ def gradient(
         parameters = network.answer(lesson.stand._replace(hidden=hidden), lesson.future)
         loss = network.head.loss(parameters, lesson.target, lesson.seen, lesson.last)
         found = torch.autograd.grad(loss, [hidden, *outside.values()], allow_unused=True, materialize_grads=True)
+    if not math.isfinite(float(loss.detach())):
+        raise FloatingPointError("loss is not finite")
     inside = {} if trace is None else rule.gradients(network.cell, trace, found[0][0])
     return float(loss.detach()), dict(zip(outside, found[1:], strict=True)) | {
         CELL + name: g for name, g in inside.items()
@@ -77,14 +82,12 @@ class Descent:
             self.optimizer = torch.optim.SGD(weights, settings.learning_rate)
 
     @torch.no_grad()
-    def step(self, loss: float, gradients: dict[str, Tensor]) -> bool:
+    def step(self, gradients: dict[str, Tensor]) -> bool:
         """Move the weights that have a gradient, cut down to the norm; False where it is 0, which moves nothing.
 
         Raises:
-            FloatingPointError: loss or gradient are not finite; no weight was moved.
+            FloatingPointError: the gradient is not finite; no weight was moved.
         """
-        if not math.isfinite(loss):
-            raise FloatingPointError("loss is not finite")
         norm = float(torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in gradients.values()])))
         if not math.isfinite(norm):
             raise FloatingPointError("gradient is not finite")

@@ -9,6 +9,11 @@ from dataclasses import dataclass, field
 from forecast.errors import SettingsError
 
 
+def is_number(value: object) -> bool:
+    """Whether it is a finite number of Python's own (numpy's float64 is one), as a file keeps it."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
 @dataclass(frozen=True)
 class Guard:
     """When the forecasts of a live forecaster that learns come from its adapted weights.
@@ -46,7 +51,7 @@ class Guard:
             if (name, value) != ("restart", None) and (type(value) is not int or value < 1):
                 raise SettingsError(f"{name}={value!r} of a Guard: a whole number of forecasts, at least 1")
         for name in ("gain", "budget"):
-            if not 0 <= getattr(self, name) < 1:
+            if not is_number(getattr(self, name)) or not 0 <= getattr(self, name) < 1:
                 raise SettingsError(f"{name}={getattr(self, name)!r} of a Guard: a share, at least 0 and below 1")
 
 
@@ -58,7 +63,8 @@ class Record:
         guard: the settings.
         frozen, adapted: errors of the newest forecasts, oldest first.
         scored: forecasts so far.
-        frozen_sum, adapted_sum, said_sum: errors of all forecasts, by the weights, and of those that were in use.
+        frozen_sum, adapted_sum, said_sum: errors of all forecasts, by the weights, and of those that were in use;
+            without those that the fitted weights did not make, or the budget would be without end ever after.
         worse: newest forecasts in a row at which the adapted weights' window was the worse one.
         updates: steps of the optimizer on its losses.
         skipped: those that were left out, since loss or gradient were not finite.
@@ -87,9 +93,10 @@ class Record:
             if len(kept) > self.guard.window:
                 kept.popleft()
         self.scored += 1
-        self.frozen_sum += frozen
-        self.adapted_sum += adapted
-        self.said_sum += adapted if spoke else frozen
+        if math.isfinite(frozen):  # where the fitted weights say nothing, nothing can be lost
+            self.frozen_sum += frozen
+            self.adapted_sum += adapted
+            self.said_sum += adapted if spoke else frozen
         self.worse = self.worse + 1 if self.full and sum(self.adapted) > sum(self.frozen) else 0
 
     def forget(self) -> None:

@@ -53,9 +53,9 @@ class Learner:
 
     def begin(self) -> None:
         """Weights as they were fitted, and walks that set out from where every series stands."""
-        self.network = copy.deepcopy(self.live.carried.network).requires_grad_(True)
+        self.network = copy.deepcopy(self.live.carried.network)  # a cell's weights that may not learn still may not
         self.network.columns.requires_grad_(False)
-        self.descent, self.version = Descent(self.network, self.settings), 0
+        self.descent = Descent(self.network, self.settings)
         self.voice = Answer(self.network)
         self.walks: dict[int, Walk] = {}
         for place, track in enumerate(self.live.carried.tracks):
@@ -65,7 +65,6 @@ class Learner:
 
     def weigh(self) -> None:
         """Take note that the weights have changed."""
-        self.version += 1
         self.voice = Answer(self.network)
 
     def record(self, place: int) -> Record:
@@ -100,7 +99,6 @@ class Learner:
         if place not in self.walks:
             self.walks[place] = self._cold()
         walk = self.walks[place]
-        walk.now = None
         walk.rows.append(Row.of(self.live.carried.tracks[place], seen, self.live.carried.known))
         if len(walk.rows) == 1:
             self._step(place, walk, x)
@@ -138,7 +136,8 @@ class Learner:
                 record.add(frozen, adapted, origin.spoke)
         lesson = self._lesson(place, walk, target, seen)
         try:
-            if self.descent.step(*gradient(self.network, self.rule, walk.trace if walk.steps else None, lesson)):
+            _, found = gradient(self.network, self.rule, walk.trace if walk.steps else None, lesson)
+            if self.descent.step(found):
                 self.record(place).updates += 1
                 self.weigh()
         except FloatingPointError as error:
@@ -164,7 +163,8 @@ class Learner:
         """What both weights forecast from the newest row, and whether the adapted ones may speak."""
         walk, carried = self.walks[place], self.live.carried
         walk.speaks = False
-        if not is_ready(self.live, place):
+        unseen = np.isnan(carried.tracks[place].last[: self.network.sizes.targets]).any()
+        if unseen or not is_ready(self.live, place):  # before a target's first value there is no origin
             return
         _, times = dates_of(self.live, [place], self.network.sizes.horizon)
         known = np.zeros((1, times.shape[1], 0))
@@ -180,26 +180,30 @@ class Learner:
     @torch.no_grad()
     def _now(self, walk: Walk) -> np.ndarray:
         """What the adapted cell says at the newest row, [fold, hidden]: it reads on from where the learner stands."""
-        if walk.now is None or walk.version != self.version:
-            hidden: Tensor = walk.hidden
-            if walk.inputs:
-                x = torch.from_numpy(np.stack(walk.inputs, axis=1))
-                hidden = self.network.cell(x, walk.state)[0][:, -1]
-            walk.now, walk.version = np.array(hidden.numpy()), self.version
-        return walk.now
+        hidden: Tensor = walk.hidden
+        if walk.inputs:
+            x = torch.from_numpy(np.stack(walk.inputs, axis=1))
+            hidden = self.network.cell(x, walk.state)[0][:, -1]
+        return np.array(hidden.numpy())
 
-    def spoken(
-        self, said: np.ndarray, chosen: Sequence[int], known: np.ndarray, times: np.ndarray, outward: bool
-    ) -> np.ndarray:
-        """What `Carried.answer` said, and the adapted weights' answer where those speak; arguments as there."""
-        lanes = [lane for lane, place in enumerate(chosen) if place in self.walks and self.walks[place].speaks]
-        if not lanes:
-            return said
-        places = [chosen[lane] for lane in lanes]
-        hidden = np.stack([self._now(self.walks[place]) for place in places])
-        mine = self.live.carried.answer(places, known[lanes], times[lanes], outward, (hidden, self.voice))
-        fine = np.isfinite(mine).all(axis=(1, 2, 3))
-        said[np.array(lanes)[fine]] = mine[fine]
+    def spoken(self, said: np.ndarray, chosen: Sequence[int], outward: bool) -> np.ndarray:
+        """What `Carried.answer` said, and where the adapted weights speak what they said when the row arrived.
+
+        That is the forecast which will be scored: what another series teaches meanwhile has not passed the guard.
+
+        Args:
+            said: [series, horizon, target, width].
+            chosen: places of the series.
+            outward: in the units of the series, by the affine map alone; else in those of the scale.
+        """
+        for lane, place in enumerate(chosen):
+            walk = self.walks.get(place)
+            if walk is not None and walk.speaks:
+                said[lane] = walk.rows[-1].adapted
+                if outward:
+                    track, targets = self.live.carried.tracks[place], self.network.sizes.targets
+                    width, center = (np.array(each[:targets])[:, None] for each in (track.width, track.center))
+                    said[lane] = said[lane] * width + center
         return said
 
     def _restart(self) -> None:

@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from forecast.forecasters.live.forecaster import Live
 
 PREFIX = "learning"
-COUNTS = ("scored", "frozen_sum", "adapted_sum", "said_sum", "worse", "updates", "skipped")
-"""What records hold behind their errors, in their order."""
+COUNTS = ("scored", "worse", "updates", "skipped")
+"""What records count."""
+SUMS = ("frozen_sum", "adapted_sum", "said_sum")
+"""What records add up; infinite where a forecast was none, so no JSON holds them."""
+POOLED = "all"
 LISTS = ("shift", "spread", "last", "seen", "known")
 """What rows hold as lists, in their order."""
 
@@ -47,25 +50,32 @@ def described(learner: Learner) -> dict[str, Any]:
     }
     records = {str(place): _counts(record) for place, record in learner.records.items()}
     walks = {str(place): {"steps": walk.steps, "speaks": walk.speaks} for place, walk in learner.walks.items()}
-    return settings | {"records": records, "all": _counts(learner.pooled), "walks": walks, "restarts": learner.restarts}
+    counts = {POOLED: _counts(learner.pooled), "restarts": learner.restarts}
+    return settings | {"records": records, "walks": walks} | counts
 
 
 def _plain(rule: Any) -> dict[str, Any]:
     return {field.name: getattr(rule, field.name) for field in fields(rule)}
 
 
-def _counts(record: Record) -> dict[str, Any]:
-    kept = {name: getattr(record, name) for name in COUNTS}
-    return kept | {"frozen": list(record.frozen), "adapted": list(record.adapted)}
+def _counts(record: Record) -> dict[str, int]:
+    return {name: getattr(record, name) for name in COUNTS}
+
+
+def _errors(record: Record) -> dict[str, np.ndarray]:
+    kept = {name: np.array(getattr(record, name), np.float64) for name in ("frozen", "adapted")}
+    return kept | {"sums": np.array([getattr(record, name) for name in SUMS], np.float64)}
 
 
 def numbers(learner: Learner) -> dict[str, np.ndarray]:
-    """Weights, what the optimizer remembers, and the walks of all series."""
+    """Weights, what the optimizer remembers, and the walks and errors of all series."""
     found = {f"weights.{name}": part for name, part in learner.network.state_dict().items()}
     found |= {f"optimizer.{name}": part for name, part in learner.descent.numbers().items()}
     arrays = {name: part.detach().numpy() for name, part in found.items()}
     for place, walk in learner.walks.items():
         arrays |= {f"walk.{place}.{name}": part for name, part in _walk_numbers(walk).items()}
+    for place, record in {**learner.records, POOLED: learner.pooled}.items():
+        arrays |= {f"record.{place}.{name}": part for name, part in _errors(record).items()}
     return {f"{PREFIX}.{name}": np.array(part, order="C") for name, part in arrays.items()}
 
 
@@ -101,8 +111,11 @@ def restored(live: Live, settings: Mapping[str, Any], arrays: Mapping[str, np.nd
     kept = {name: torch.from_numpy(part.copy()) for name, part in _under(PREFIX, arrays).items()}
     learner.network.load_state_dict(_under("weights", kept))
     learner.descent.set_numbers(_under("optimizer", kept))
-    learner.restarts, learner.pooled = int(settings["restarts"]), _record(settings["all"], learner)
-    learner.records = {int(place): _record(counts, learner) for place, counts in settings["records"].items()}
+    errors = _under("record", _under(PREFIX, arrays))
+    learner.restarts, learner.pooled = int(settings["restarts"]), _record(settings[POOLED], errors, POOLED, learner)
+    learner.records = {
+        int(place): _record(counts, errors, place, learner) for place, counts in settings["records"].items()
+    }
     learner.walks = {
         int(place): _walk(learner, _under(f"walk.{place}", kept), **about) for place, about in settings["walks"].items()
     }
@@ -116,9 +129,13 @@ def _under(prefix: str, named: Mapping[str, Any]) -> dict[str, Any]:
     return {name[len(prefix) + 1 :]: part for name, part in named.items() if name.startswith(prefix + ".")}
 
 
-def _record(counts: Mapping[str, Any], learner: Learner) -> Record:
-    frozen, adapted = deque(counts["frozen"]), deque(counts["adapted"])
-    return Record(learner.settings.guard, frozen, adapted, *(counts[name] for name in COUNTS))
+def _record(counts: Mapping[str, int], errors: Mapping[str, np.ndarray], place: str, learner: Learner) -> Record:
+    frozen, adapted, sums = (errors[f"{place}.{name}"].tolist() for name in ("frozen", "adapted", "sums"))
+    guard = learner.settings.guard
+    if not len(frozen) == len(adapted) <= guard.window:
+        raise ValueError("its errors are not those of the newest forecasts")
+    numbered = {name: int(counts[name]) for name in COUNTS} | dict(zip(SUMS, sums, strict=True))
+    return Record(guard, deque(frozen), deque(adapted), **numbered)
 
 
 def _walk(learner: Learner, kept: dict[str, torch.Tensor], steps: int, speaks: bool) -> Walk:

@@ -49,7 +49,8 @@ def adapted_model(live: Live) -> Recurrent:
     if live.learner is None:
         raise NotFittedError("this live forecaster has not learnt anything; call learn, and update it with rows")
     model = copy.copy(live.model)
-    model.network = copy.deepcopy(live.learner.network).requires_grad_(True)
+    model.network = copy.deepcopy(live.learner.network)
+    model.network.columns.requires_grad_(True)  # another fit may move them
     model.rest, model.history = None, None
     if model.fitted_on is not None and live.last:  # or it could be judged on rows that it has learnt from
         until = max(model.fitted_on.until, *live.last.values())

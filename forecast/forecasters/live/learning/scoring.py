@@ -11,7 +11,8 @@ from forecast.nets.heads import Head
 
 
 def error_of(head: Head, parameters: np.ndarray, last: np.ndarray, target: np.ndarray, seen: np.ndarray) -> float:
-    """Mean error over the observed cells, in units of the scale; infinite for a forecast that is not finite.
+    """Mean error over the observed cells, in units of the scale; infinite for a forecast that is not finite, or whose
+    quantiles are not.
 
     The absolute error of heads that say one number, the mean pinball loss of the quantiles of those that say a
     distribution, the cross-entropy of classes. Likelihoods are not compared: they have no share that could be allowed.
@@ -29,7 +30,8 @@ def error_of(head: Head, parameters: np.ndarray, last: np.ndarray, target: np.nd
         assert said is not None  # a head with quantiles says a distribution
         levels = np.array(head.levels)
         away = target[..., None] - said.quantiles(head.levels)[0]
-        return float(np.maximum(levels * away, (levels - 1) * away).mean(axis=-1)[seen].mean())
+        loss = float(np.maximum(levels * away, (levels - 1) * away).mean(axis=-1)[seen].mean())
+        return math.inf if math.isnan(loss) else loss
     one, newest = torch.from_numpy(parameters)[None], torch.from_numpy(last)[None, None]
     if head.located:
         return float(np.abs(head.point(one, newest)[0].numpy() - target)[seen].mean())

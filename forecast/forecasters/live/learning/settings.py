@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
 
 from forecast.errors import SettingsError, did_you_mean
-from forecast.forecasters.live.learning.guard import Guard
+from forecast.forecasters.live.learning.guard import Guard, is_number
 from forecast.nets.decoders import Recursive
 from forecast.nets.rules import RULES, LearningRule
 
@@ -49,10 +49,10 @@ class Learning:
             raise SettingsError(f"rule={self.rule!r}: a name out of {tuple(RULES)}, or a rule with its settings")
         if self.optimizer not in OPTIMIZERS:
             raise SettingsError(f"optimizer={self.optimizer!r}{did_you_mean(str(self.optimizer), OPTIMIZERS)}")
-        if not 0 <= self.learning_rate < float("inf"):
-            raise SettingsError(f"learning_rate={self.learning_rate}: a number, at least 0")
-        if not self.clip > 0:
-            raise SettingsError(f"clip={self.clip}: the greatest norm of a gradient, above 0")
+        if not is_number(self.learning_rate) or self.learning_rate < 0:
+            raise SettingsError(f"learning_rate={self.learning_rate!r}: a finite number, at least 0")
+        if not is_number(self.clip) or self.clip <= 0:
+            raise SettingsError(f"clip={self.clip!r}: the greatest norm of a gradient, a finite number above 0")
         if not isinstance(self.guard, Guard):
             raise SettingsError(f"guard={self.guard!r}: a Guard()")
 
@@ -67,7 +67,7 @@ def require_learnable(live: Live) -> None:
     if live.schema.future:
         raise SettingsError(
             f"the known-ahead columns {list(live.schema.future)}: both weights forecast as soon as a row arrives, and "
-            " rows bring no values of the rows ahead; learning online needs columns that are past-only, or "
+            "rows bring no values of the rows ahead; learning online needs columns that are past-only, or "
             "computed from dates (cycles of the calendar, holidays)"
         )
     if isinstance(live.model.architecture.decoder, Recursive):

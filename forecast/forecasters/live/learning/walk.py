@@ -70,8 +70,6 @@ class Walk:
         rows: from there to the newest one.
         inputs: float32 [fold, input] of each row behind the first.
         steps: that the rule has read; before the first one it has no gradient.
-        now: float32 [fold, hidden], what the cell says at the newest row.
-        version: of the weights by which that was found.
         speaks: forecasts come from the adapted weights.
     """
 
@@ -81,6 +79,4 @@ class Walk:
     rows: deque[Row] = field(default_factory=deque)
     inputs: deque[np.ndarray] = field(default_factory=deque)
     steps: int = 0
-    now: np.ndarray | None = None
-    version: int = -1
     speaks: bool = False
