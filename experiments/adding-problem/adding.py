@@ -139,10 +139,10 @@ def summary(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(results: pd.DataFrame) -> Figure:
-    """Learning curves, one picture for the cells that learn it and one for those that do not."""
+    """Learning curves, one picture for the cells that solve it and one for those that do not."""
     order = list(summary(results).index)
-    learned = [name for name in order if results.loc[results["cell"] == name, "mse"].min() < BASELINE / 2]
-    sides = {"below half the error of the mean": learned, "above": [name for name in order if name not in learned]}
+    learned = [name for name in order if results.loc[results["cell"] == name, "mse"].min() < SOLVED]
+    sides = {f"error below {SOLVED}": learned, "not in these epochs": [name for name in order if name not in learned]}
     with look():
         figure, both = plt.subplots(1, 2, figsize=(10.5, 4.4), layout="constrained", sharey=True)
         for (title, names), ax in zip(sides.items(), both, strict=True):
@@ -155,7 +155,7 @@ def draw(results: pd.DataFrame) -> Figure:
             ax.axhline(BASELINE, color=INK, lw=1.0, ls=":", label="forecasting the mean: 1/6")
             ax.set(yscale="log", xlabel="epoch", title=title)
             ax.set_xlim(0.5, results["epoch"].max() + 0.5)
-            ax.legend(loc="best")
+            ax.legend(loc="center left", bbox_to_anchor=(0.1, 0.4))
         both[0].set_ylabel("squared error on unseen blocks")
     return figure
 
@@ -164,7 +164,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--cells", nargs="+")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--length", type=int, default=100)
     parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parent)
     parser.add_argument("--draw", action="store_true", help="what results.csv holds, without training")
