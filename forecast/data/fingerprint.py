@@ -39,8 +39,8 @@ def fingerprint(panel: Panel) -> str:
 
     Example:
         >>> days = np.arange("2024-01-01", "2024-01-04", dtype="M8[D]")
-        >>> one, other = (Panel.from_arrays(np.array([1.0, 2.0, last]), days) for last in (3.0, 4.0))
-        >>> fingerprint(one) == fingerprint(one.until(3)), fingerprint(one) == fingerprint(other)
+        >>> one, same, other = (Panel.from_arrays(np.array([1.0, 2.0, last]), days) for last in (3.0, 3.0, 4.0))
+        >>> fingerprint(one) == fingerprint(same), fingerprint(one) == fingerprint(other)
         (True, False)
     """
     return hashlib.sha256(json.dumps(fingerprints(panel), sort_keys=True).encode()).hexdigest()

@@ -86,7 +86,7 @@ def leakage(
         >>> from forecast.windows.window import Window
         >>> rule = lambda panel: Naive(Window(context=6, horizon=2)).fit(panel)
         >>> print(leakage(rule, sample_panel(6, 2), since=0.7))
-        30 origins: no later row moves a forecast
+        31 origins: no later row moves a forecast
     """
     if origins < 1:
         raise SettingsError(f"origins={origins}: at least 1 has to be asked")

@@ -33,6 +33,7 @@ def to_bytes(value: Any) -> bytes:
         TypeError: something else is in it.
 
     Example:
+        >>> import torch
         >>> state = {"step": 3, "rates": (1e-3, None), 0: torch.arange(2.0)}
         >>> found = from_bytes(to_bytes(state))
         >>> found["step"], found["rates"], found[0].tolist()
