@@ -15,6 +15,7 @@ from contextlib import contextmanager, redirect_stdout
 from forecast.cli import verbs
 from forecast.cli.flags import (
     WholeWords,
+    add_changes,
     add_data,
     add_imports,
     add_network,
@@ -138,8 +139,7 @@ def _parser() -> argparse.ArgumentParser:
     add_run(compare)
     run = _verb(known, "run", verbs.run, "run a settings file, such as the settings.toml a comparison leaves")
     run.add_argument("settings", metavar="SETTINGS.toml")
-    run.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change one setting; repeatable")
-    add_imports(run)
+    add_changes(run)
     add_outputs(run, "forecast-run", "folder for tables, settings and plots (default: forecast-run)")
     add_run(run)
     _leakcheck(known)
@@ -159,10 +159,7 @@ def _leakcheck(known: argparse._SubParsersAction) -> None:
     check.add_argument("--origins", type=int, default=30, metavar="N", help=text)
     add_network(check)
     add_training(check)
-    check.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="change a settings file's value"
-    )
-    add_imports(check)
+    add_changes(check)
     check.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
@@ -173,10 +170,7 @@ def _sweep(known: argparse._SubParsersAction) -> None:
     add_window(sweep)
     add_split(sweep)
     add_search(sweep)
-    sweep.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="change a settings file's value"
-    )
-    add_imports(sweep)
+    add_changes(sweep)
     add_training(sweep)
     add_outputs(sweep, "forecast-sweep", "folder for the study, tables and plots (default: forecast-sweep)")
 

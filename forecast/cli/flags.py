@@ -158,6 +158,13 @@ def add_imports(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--allow-imports", action="store_true", help=text)
 
 
+def add_changes(parser: argparse.ArgumentParser) -> None:
+    """Changes to a settings file, and whether it may name code."""
+    text = "change a setting of the settings file, by its dotted name; repeatable"
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=text)
+    add_imports(parser)
+
+
 def network_of(args: argparse.Namespace) -> dict[str, object]:
     """The settings of `--network`."""
     from forecast.experiment.tables import override
