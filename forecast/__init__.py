@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from forecast.evaluation.probabilistic import coverage, crps, interval_score, log_score, pinball, width, wql
     from forecast.evaluation.seeds import over_seeds, seeded
     from forecast.experiment.spaces import Range, network_space, tabular_space
-    from forecast.forecasters.artifact import load
+    from forecast.forecasters.artifacts.artifact import load
     from forecast.forecasters.conformal import Conformal
     from forecast.forecasters.ensemble import Ensemble
     from forecast.forecasters.gradient_flow import GradientFlow, gradient_flow
@@ -92,7 +92,7 @@ _ROOMS = {
     "evaluation.metrics": ("bias", "direction", "mae", "mase", "relmae", "rmse", "rmsse", "smape"),
     "evaluation.probabilistic": ("coverage", "crps", "interval_score", "log_score", "pinball", "width", "wql"),
     "evaluation.seeds": ("over_seeds", "seeded"),
-    "forecasters.artifact": ("load",),
+    "forecasters.artifacts.artifact": ("load",),
     "forecasters.conformal": ("Conformal",),
     "forecasters.ensemble": ("Ensemble",),
     "forecasters.gradient_flow": ("GradientFlow", "gradient_flow"),

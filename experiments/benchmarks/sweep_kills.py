@@ -86,20 +86,44 @@ def _command(pid: int) -> bytes:
         return b""
 
 
-def completed(place: str) -> dict[int, tuple[dict, list[float]]]:
-    study = optuna.load_study(study_name="sweep", storage=open_storage(address_of(place)))
-    done = [trial for trial in study.get_trials() if trial.state is TrialState.COMPLETE]
-    return {trial.number: (trial.params, trial.values) for trial in done}
-
-
-def running(place: str) -> bool:
-    """Whether a trial is running, to the knowledge of the storage; looked at twenty times a second."""
-    time.sleep(0.05)
+def trials_of(place: str) -> list[FrozenTrial]:
+    """What the storage knows; nothing where no study has been made yet."""
     try:
         study = optuna.load_study(study_name="sweep", storage=open_storage(address_of(place)))
     except KeyError:
-        return False
-    return any(trial.state is TrialState.RUNNING for trial in study.get_trials(deepcopy=False))
+        return []
+    return study.get_trials(deepcopy=False)
+
+
+def completed(place: str) -> dict[int, tuple[dict, list[float]]]:
+    done = [trial for trial in trials_of(place) if trial.state is TrialState.COMPLETE]
+    return {trial.number: (trial.params, trial.values) for trial in done}
+
+
+def running(place: str) -> set[int]:
+    """Trials that are running, to the knowledge of the storage: also those whose process was killed just now."""
+    return {trial.number for trial in trials_of(place) if trial.state is TrialState.RUNNING}
+
+
+def struck(sweep: subprocess.Popen, place: str, before: set[int], dice: random.Random) -> int | None:
+    """Kill one process of a sweep, three times of four while it is at work on a trial that it began itself.
+
+    Returns:
+        The process; None where the sweep had ended.
+    """
+    at_work = dice.random() < 0.75
+    deadline = time.monotonic() + (60.0 if at_work else dice.uniform(0.0, 4.0))
+    while sweep.poll() is None and time.monotonic() < deadline and not (at_work and running(place) - before):
+        time.sleep(0.05)
+    time.sleep(dice.uniform(0.0, 0.5) if at_work else 0.0)
+    if sweep.poll() is not None:
+        return None
+    victim = dice.choice(family(sweep.pid))
+    try:
+        os.kill(victim, signal.SIGKILL)
+    except ProcessLookupError:  # it had just ended
+        return None
+    return victim
 
 
 def shoot(place: str, kills: int, trials: int, workers: int, dice: random.Random) -> tuple[int, int]:
@@ -110,14 +134,12 @@ def shoot(place: str, kills: int, trials: int, workers: int, dice: random.Random
         sweep = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
         starts += 1
         assert starts <= 2 * kills + 5, "the sweep does not get anywhere"
+        before = running(place)
         while sweep.poll() is None and made < kills:
-            if running(place):
-                time.sleep(dice.uniform(0.0, 0.5))
-                victim = dice.choice(family(sweep.pid))
-                os.kill(victim, signal.SIGKILL)
-                made += 1
-                if victim == sweep.pid:
-                    break
+            victim = struck(sweep, place, before, dice)
+            made += victim is not None
+            if victim == sweep.pid:
+                break
         if made < kills and sweep.poll() is not None and sweep.returncode == 0:
             print(f"    the sweep was over after {made} kills")
             kills = made
@@ -132,8 +154,7 @@ def shoot(place: str, kills: int, trials: int, workers: int, dice: random.Random
 
 def check(place: str, trials: int) -> str:
     """What is in the storage at the end, in words."""
-    study = optuna.load_study(study_name="sweep", storage=open_storage(address_of(place)))
-    everything = sorted(study.get_trials(deepcopy=False), key=lambda trial: trial.number)
+    everything = sorted(trials_of(place), key=lambda trial: trial.number)
     ends = counted(everything)[:trials]
     assert len(ends) == trials, f"{len(ends)} trials instead of {trials}"
     assert all(trial.state is TrialState.COMPLETE for trial in ends), [trial.state.name for trial in ends]

@@ -23,7 +23,7 @@ import forecast as fc
 from forecast.data.panel import Panel
 from forecast.data.schema import Schema
 from forecast.errors import DataError
-from forecast.forecasters.manifest import MANIFEST, MOST
+from forecast.forecasters.artifacts.manifest import MANIFEST, MOST
 
 
 def artifacts(folder: Path) -> dict[str, Callable[[], object]]:

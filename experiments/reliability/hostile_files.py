@@ -21,8 +21,18 @@ import numpy as np
 import torch
 from safetensors.numpy import save as dump
 
-from forecast.forecasters.manifest import CONFIG, FORMAT, MANIFEST, MOST, STATE, WEIGHTS, Manifest, Member, _sealed
-from forecast.forecasters.verified import read_set
+from forecast.forecasters.artifacts.manifest import (
+    CONFIG,
+    FORMAT,
+    MANIFEST,
+    MOST,
+    STATE,
+    WEIGHTS,
+    Manifest,
+    Member,
+    _sealed,
+)
+from forecast.forecasters.artifacts.verified import read_set
 
 Make = Callable[[Path], object]
 

@@ -28,16 +28,16 @@ from forecast.experiment.kept import keep_fits
 from forecast.experiment.making import networks
 from forecast.experiment.reach import complete, ends, too_short
 from forecast.experiment.settings import Split, read_experiment
-from forecast.forecasters.artifact import load
+from forecast.forecasters.artifacts.artifact import load
+from forecast.forecasters.artifacts.manifest import STATE
+from forecast.forecasters.artifacts.stored import Saved, require_savable
 from forecast.forecasters.conformal import Conformal
 from forecast.forecasters.keeping import digest_of
 from forecast.forecasters.live.files import load_live, write_live
 from forecast.forecasters.live.forecaster import Live
 from forecast.forecasters.live.rows import known_after, new_rows
-from forecast.forecasters.manifest import STATE
 from forecast.forecasters.naive import Naive
 from forecast.forecasters.recurrent import Recurrent
-from forecast.forecasters.stored import Saved, require_savable
 from forecast.forecasters.warm import start_of
 from forecast.training.fit import Training
 from forecast.windows.feeds import Streamed

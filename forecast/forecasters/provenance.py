@@ -105,7 +105,7 @@ class Savable:
                 cannot be written.
             NotFittedError: the model was not fitted.
         """
-        from forecast.forecasters.artifact import write
+        from forecast.forecasters.artifacts.artifact import write
 
         if note and self.fitted_on is not None:
             self.fitted_on = replace(self.fitted_on, note=note)

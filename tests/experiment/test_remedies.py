@@ -13,7 +13,7 @@ from forecast.errors import SettingsError
 from forecast.experiment.contestants import from_table, preset, shaped
 from forecast.experiment.settings import read_experiment
 from forecast.experiment.spaces import network_space
-from forecast.forecasters.artifact import load
+from forecast.forecasters.artifacts.artifact import load
 from forecast.forecasters.recurrent import Recurrent
 from forecast.training.fit import Training
 from forecast.windows.window import Window

@@ -10,9 +10,9 @@ from typing import Any
 from safetensors import safe_open
 from safetensors.numpy import save as dump
 
-from forecast.forecasters.manifest import CONFIG, STATE, WEIGHTS
-from forecast.forecasters.verified import read_set
-from forecast.forecasters.writing import replace_set
+from forecast.forecasters.artifacts.manifest import CONFIG, STATE, WEIGHTS
+from forecast.forecasters.artifacts.verified import read_set
+from forecast.forecasters.artifacts.writing import replace_set
 
 
 def reseal(directory: Path, **contents: bytes) -> None:

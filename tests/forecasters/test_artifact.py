@@ -14,12 +14,12 @@ from forecast.cli import main
 from forecast.data.panel import Panel
 from forecast.data.schema import Schema
 from forecast.errors import DataError, NotFittedError, SettingsError
-from forecast.forecasters.artifact import load
+from forecast.forecasters.artifacts.artifact import load
+from forecast.forecasters.artifacts.manifest import CONFIG, MANIFEST, PAGE, WEIGHTS
+from forecast.forecasters.artifacts.stored import Saved
 from forecast.forecasters.linear import Linear
-from forecast.forecasters.manifest import CONFIG, MANIFEST, PAGE, WEIGHTS
 from forecast.forecasters.naive import Drift, Mean, Naive, SeasonalNaive
 from forecast.forecasters.recurrent import Recurrent
-from forecast.forecasters.stored import Saved
 from forecast.nets.cells import gru
 from forecast.training.fit import Training
 from forecast.windows.feeds import Windowed

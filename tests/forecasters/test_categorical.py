@@ -12,7 +12,7 @@ from forecast.data.panel import Origins, Panel
 from forecast.data.readers import from_frame
 from forecast.data.schema import Schema
 from forecast.errors import SettingsError
-from forecast.forecasters.artifact import load
+from forecast.forecasters.artifacts.artifact import load
 from forecast.forecasters.linear import Linear
 from forecast.forecasters.live.files import load_live
 from forecast.forecasters.naive import Drift, Mean

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from forecast.errors import SettingsError
-from forecast.forecasters.artifact import load
+from forecast.forecasters.artifacts.artifact import load
 from forecast.forecasters.live.files import load_live
 from forecast.forecasters.recurrent import Recurrent
 from forecast.nets.cells import BOTH_WAYS, Cell

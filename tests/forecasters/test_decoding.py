@@ -14,7 +14,7 @@ from forecast.data.schema import Schema
 from forecast.errors import DataError, SettingsError, UnknownCategory
 from forecast.evaluation.backtest import backtest
 from forecast.experiment.contestants import RecurrentSettings, from_table, to_table
-from forecast.forecasters.artifact import load
+from forecast.forecasters.artifacts.artifact import load
 from forecast.forecasters.naive import Naive
 from forecast.forecasters.recurrent import Recurrent
 from forecast.nets.decoders import Decoder, Direct, Recursive, Segments, Sequence

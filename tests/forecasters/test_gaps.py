@@ -10,7 +10,7 @@ import pytest
 from forecast.data.absence import marks, marks_at, since, with_gaps
 from forecast.data.panel import Origins, Panel
 from forecast.data.schema import Schema
-from forecast.forecasters.artifact import load
+from forecast.forecasters.artifacts.artifact import load
 from forecast.forecasters.live.files import load_live
 from forecast.forecasters.recurrent import Recurrent
 from forecast.training.fit import Training

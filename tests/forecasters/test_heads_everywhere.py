@@ -11,7 +11,7 @@ from forecast.data.panel import Origins, Panel, carry_forward
 from forecast.data.schema import Schema
 from forecast.errors import DataError, SettingsError
 from forecast.experiment.contestants import RecurrentSettings, from_table, to_table
-from forecast.forecasters.artifact import load
+from forecast.forecasters.artifacts.artifact import load
 from forecast.forecasters.live.files import load_live
 from forecast.forecasters.recurrent import Recurrent
 from forecast.nets.heads import (

@@ -12,7 +12,7 @@ from forecast.cli import main
 from forecast.data.panel import Origins, Panel
 from forecast.data.readers import from_frame
 from forecast.data.schema import Schema
-from forecast.forecasters.artifact import load
+from forecast.forecasters.artifacts.artifact import load
 from forecast.forecasters.recurrent import Recurrent
 from forecast.forecasters.tabular import Tabular
 from forecast.training.fit import Training

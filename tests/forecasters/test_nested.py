@@ -14,14 +14,14 @@ from safetensors.torch import save as dump
 from forecast.data.panel import Panel
 from forecast.data.schema import Schema
 from forecast.errors import DataError, NotFittedError, SettingsError
-from forecast.forecasters.artifact import load
+from forecast.forecasters.artifacts.artifact import load
+from forecast.forecasters.artifacts.manifest import CONFIG, WEIGHTS
+from forecast.forecasters.artifacts.stored import require_savable
 from forecast.forecasters.conformal import Conformal
 from forecast.forecasters.ensemble import Ensemble
 from forecast.forecasters.linear import Linear
-from forecast.forecasters.manifest import CONFIG, WEIGHTS
 from forecast.forecasters.naive import Naive, SeasonalNaive
 from forecast.forecasters.recurrent import Recurrent
-from forecast.forecasters.stored import require_savable
 from forecast.forecasters.tabular import Tabular
 from forecast.training.fit import Training
 from forecast.windows.window import Window

@@ -13,11 +13,11 @@ import forecast as fc
 from forecast.data.panel import Panel
 from forecast.data.schema import Schema
 from forecast.errors import DataError, SettingsError
+from forecast.forecasters.artifacts.manifest import CONFIG, MANIFEST, MOST, PAGE, STATE, WEIGHTS, Manifest, Member
+from forecast.forecasters.artifacts.strict import strict_json
+from forecast.forecasters.artifacts.verified import read_set
+from forecast.forecasters.artifacts.writing import draft, replace_set
 from forecast.forecasters.linear import Linear
-from forecast.forecasters.manifest import CONFIG, MANIFEST, MOST, PAGE, STATE, WEIGHTS, Manifest, Member
-from forecast.forecasters.strict import strict_json
-from forecast.forecasters.verified import read_set
-from forecast.forecasters.writing import draft, replace_set
 from forecast.windows.window import Window
 from forecast.work.lock import LOCK
 

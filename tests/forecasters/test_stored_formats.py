@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import forecast as fc
-from forecast.forecasters.manifest import FORMAT
+from forecast.forecasters.artifacts.manifest import FORMAT
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 STORED = sorted(ASSETS.glob("model-format-*"))

@@ -10,7 +10,7 @@ from forecast.data.panel import Panel
 from forecast.data.schema import Schema
 from forecast.data.synthetic import autoregressive
 from forecast.errors import NotFittedError, SettingsError
-from forecast.forecasters.artifact import load
+from forecast.forecasters.artifacts.artifact import load
 from forecast.forecasters.naive import Naive
 from forecast.forecasters.recurrent import Recurrent
 from forecast.forecasters.warm import warm_start

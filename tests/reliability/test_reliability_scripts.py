@@ -31,7 +31,7 @@ def test_a_fault_at_any_file_operation_leaves_the_old_model_or_the_new(tmp_path:
 def test_the_script_of_faults_finds_a_save_that_is_not_atomic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     import faults
 
-    from forecast.forecasters import writing
+    from forecast.forecasters.artifacts import writing
     from forecast.work.writing import write_new
 
     def careless(directory, contents, manifest):

@@ -14,16 +14,16 @@ from safetensors.numpy import save as dump
 
 from forecast.data.calendar import ANCHORS, Calendar, Kind
 from forecast.errors import DataError, ForecastError, SettingsError
-from forecast.forecasters import artifact
-from forecast.forecasters.artifact import WRONG, Loaded, opened, require_provenance, words
+from forecast.forecasters.artifacts import artifact
+from forecast.forecasters.artifacts.artifact import WRONG, Loaded, opened, require_provenance, words
+from forecast.forecasters.artifacts.manifest import STATE, digest
+from forecast.forecasters.artifacts.strict import strict_json, tensor_header
+from forecast.forecasters.artifacts.verified import read_manifest
 from forecast.forecasters.conformal import Conformal
 from forecast.forecasters.live.cold import Cold
 from forecast.forecasters.live.forecaster import Live
 from forecast.forecasters.live.learning.packing import described, numbers, restored
-from forecast.forecasters.manifest import STATE, digest
 from forecast.forecasters.recurrent import Recurrent
-from forecast.forecasters.strict import strict_json, tensor_header
-from forecast.forecasters.verified import read_manifest
 from forecast.nets.cells import CellFactory
 from forecast.work.lock import locked
 

@@ -16,14 +16,14 @@ from torch import Tensor
 from forecast.data.rows import day
 from forecast.data.schema import Schema
 from forecast.errors import DataError, NotFittedError, SettingsError
-from forecast.forecasters.manifest import CONFIG, PAGE, STATE, WEIGHTS, Manifest, digest, versions
-from forecast.forecasters.modelcard import page
+from forecast.forecasters.artifacts.manifest import CONFIG, PAGE, STATE, WEIGHTS, Manifest, digest, versions
+from forecast.forecasters.artifacts.modelcard import page
+from forecast.forecasters.artifacts.rebuilt import OwnCellError, rebuild
+from forecast.forecasters.artifacts.stored import Saved, describe, require_savable
+from forecast.forecasters.artifacts.strict import strict_json, tensor_header
+from forecast.forecasters.artifacts.verified import read_set
+from forecast.forecasters.artifacts.writing import replace_set
 from forecast.forecasters.provenance import Provenance, Savable
-from forecast.forecasters.rebuilt import OwnCellError, rebuild
-from forecast.forecasters.stored import Saved, describe, require_savable
-from forecast.forecasters.strict import strict_json, tensor_header
-from forecast.forecasters.verified import read_set
-from forecast.forecasters.writing import replace_set
 from forecast.nets.cells import CellFactory
 from forecast.work.lock import locked
 

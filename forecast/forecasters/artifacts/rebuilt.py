@@ -18,12 +18,12 @@ from forecast.data.scale import Measure, Scale
 from forecast.data.schema import Schema
 from forecast.data.transforms import OFFSETS
 from forecast.errors import SettingsError
+from forecast.forecasters.artifacts.nested import NESTED, build_nested
+from forecast.forecasters.artifacts.stored import RULES, Saved
 from forecast.forecasters.linear import Linear
 from forecast.forecasters.naive import SeasonalNaive
-from forecast.forecasters.nested import NESTED, build_nested
 from forecast.forecasters.recurrent import Recurrent
 from forecast.forecasters.saying import needs_noise
-from forecast.forecasters.stored import RULES, Saved
 from forecast.nets.cells import NAMED, CellFactory
 from forecast.nets.decoders import from_table, knows_ahead
 from forecast.nets.heads import HEADS

@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 
 from forecast.errors import DataError
-from forecast.forecasters.manifest import CONFIG, MANIFEST, MOST_MANIFEST, Manifest, Member
-from forecast.forecasters.writing import draft
+from forecast.forecasters.artifacts.manifest import CONFIG, MANIFEST, MOST_MANIFEST, Manifest, Member
+from forecast.forecasters.artifacts.writing import draft
 from forecast.work.plain import read_plain
 
 TRIES = 20

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from forecast.data.scale import Measure, Scale
 from forecast.errors import NotFittedError, SettingsError
+from forecast.forecasters.artifacts.nested import Nested, describe_nested, parts_of
 from forecast.forecasters.linear import Linear
 from forecast.forecasters.naive import Drift, Mean, Naive, SeasonalNaive
-from forecast.forecasters.nested import Nested, describe_nested, parts_of
 from forecast.forecasters.recurrent import Recurrent
 from forecast.nets.decoders import to_table
 from forecast.nets.heads import HEADS

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
 
-from forecast.forecasters.strict import MOST_JSON, strict_json
+from forecast.forecasters.artifacts.strict import MOST_JSON, strict_json
 from forecast.work.environment import versions_of
 
 FORMAT = 4

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from forecast.errors import SettingsError
-from forecast.forecasters.manifest import MANIFEST, MOST, MOST_MANIFEST, Manifest, Member, digest, versions
+from forecast.forecasters.artifacts.manifest import MANIFEST, MOST, MOST_MANIFEST, Manifest, Member, digest, versions
 from forecast.work.plain import read_plain
 from forecast.work.writing import keep_names, write_new
 

@@ -1,0 +1,1 @@
+"""Artifacts: fitted forecasters as folders that anybody may be given."""
