@@ -134,9 +134,8 @@ def shoot(place: str, kills: int, trials: int, workers: int, dice: random.Random
         sweep = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
         starts += 1
         assert starts <= 2 * kills + 5, "the sweep does not get anywhere"
-        before = running(place)
         while sweep.poll() is None and made < kills:
-            victim = struck(sweep, place, before, dice)
+            victim = struck(sweep, place, running(place), dice)
             made += victim is not None
             if victim == sweep.pid:
                 break

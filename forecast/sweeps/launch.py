@@ -29,7 +29,9 @@ def run(job: Job, workers: int, slots: Slots) -> None:
     if workers == 1:
         work(job, storage=slots.storage)
         return
-    job = replace(job, threads=max(1, (os.cpu_count() or 1) // workers), gpus=_gpus(), launcher=os.getpid())
+    job = replace(job, threads=max(1, (os.cpu_count() or 1) // workers))
+    if _makes_processes():
+        job = replace(job, gpus=_gpus(), launcher=os.getpid())
     left = DEATHS
     while True:
         before = len(slots.finished())
@@ -45,10 +47,13 @@ def run(job: Job, workers: int, slots: Slots) -> None:
                 ) from error
 
 
+def _makes_processes() -> bool:
+    """Whether workers are processes of this machine that are started for the sweep, as children of this one."""
+    return type(get_active_backend()[0]).__name__ in ("LokyBackend", "MultiprocessingBackend")
+
+
 def _gpus() -> tuple[str, ...]:
     """Devices to be shared out among processes of this machine; other engines share out theirs themselves."""
-    if "Loky" not in type(get_active_backend()[0]).__name__:
-        return ()
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     if named is not None:
         return tuple(part.strip() for part in named.split(",") if part.strip())

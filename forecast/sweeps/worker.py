@@ -37,7 +37,8 @@ class Job:
         threads: of torch; None leaves them alone.
         gpus: devices of this machine to be shared out, one a worker; none where there is one worker or an engine that
             gives out devices itself.
-        launcher: the process whose end its children follow.
+        launcher: the process that started the workers, and whose end they follow; 0 where an engine has workers of
+            its own, on other machines perhaps.
     """
 
     task: Task
@@ -66,10 +67,9 @@ def work(job: Job, rank: int = 0, storage: optuna.storages.BaseStorage | None = 
     pruner = job.search.make_pruner(task.epochs, len(task.goals))
     with quiet_optuna():
         slots = Slots(job.name, storage or open_storage(job.address), job.trials, job.search, pruner)
-        child = os.getppid() == job.launcher
         while len(slots.finished()) < job.trials and not _over(job.deadline):
-            if child and os.getppid() != job.launcher:
-                return  # whoever wanted the result is gone
+            if job.launcher and os.getppid() != job.launcher:
+                return  # whoever wanted the result is gone, perhaps before this worker had come so far
             slots.requeue()
             trial = slots.claim()
             if trial is None:

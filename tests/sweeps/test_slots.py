@@ -15,6 +15,10 @@ from forecast.sweeps.pulse import BEAT, GRACE_SECONDS, WORKER, is_gone, me
 from forecast.sweeps.search import Search
 from forecast.sweeps.slots import ERROR, LOST, RETRIES, RETRY, STOPPED, Slots, counted, is_lost
 from forecast.sweeps.storage import open_storage
+from forecast.sweeps.trial import Task
+from forecast.sweeps.worker import Job, work
+from forecast.windows.window import Window
+from quick import damped
 
 PRUNER = optuna.pruners.NopPruner()
 
@@ -132,6 +136,15 @@ def test_trials_that_were_stopped_by_the_user_do_not_use_up_their_tries(storage)
         slots.requeue()
     assert slots.claim() is not None
     assert not slots.finished()
+
+
+def test_a_worker_that_outlived_whoever_started_it_begins_no_trial(storage):
+    """Also one that had not begun to work when its launcher was killed: its parent has been another from the start."""
+    slots = slots_in(storage, 2)
+    slots.fill()
+    task = Task(damped, (), (), Window(4, 2), 1, 1)
+    work(Job(task, slots.search, slots.name, None, slots.wanted, launcher=os.getpid()), storage=storage)
+    assert ends(slots) == ["WAITING"] * 2
 
 
 def test_who_is_taken_for_lost_but_ends_well_counts(storage):
