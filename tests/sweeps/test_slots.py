@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from optuna.trial import TrialState
+from quick import damped
 
 from forecast.sweeps import pulse
 from forecast.sweeps.pulse import BEAT, GRACE_SECONDS, WORKER, is_gone, me
@@ -18,7 +19,6 @@ from forecast.sweeps.storage import open_storage
 from forecast.sweeps.trial import Task
 from forecast.sweeps.worker import Job, work
 from forecast.windows.window import Window
-from quick import damped
 
 PRUNER = optuna.pruners.NopPruner()
 
