@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from forecast.forecasters.naive import Drift, Mean, Naive, SeasonalNaive
     from forecast.forecasters.pretrain import pretrain
     from forecast.forecasters.recurrent import Recurrent
+    from forecast.forecasters.regressor import RecurrentRegressor
     from forecast.forecasters.tabular import Tabular
     from forecast.forecasters.warm import warm_start
     from forecast.nets.decoders import Direct, Recursive, Segments, Sequence
@@ -103,6 +104,7 @@ _ROOMS = {
     "forecasters.naive": ("Drift", "Mean", "Naive", "SeasonalNaive"),
     "forecasters.pretrain": ("pretrain",),
     "forecasters.recurrent": ("Recurrent",),
+    "forecasters.regressor": ("RecurrentRegressor",),
     "forecasters.tabular": ("Tabular",),
     "forecasters.warm": ("warm_start",),
     "experiment.spaces": ("Range", "network_space", "tabular_space"),

@@ -44,12 +44,14 @@ class Preset:
         by_step: one output with the step as an input, for regressors that have a single output.
         double: fit in float64, where a solver squares what it is given: inputs that nearly repeat each other, such as
             one-hot columns of categories, would leave a linear solution little of float32's seven digits.
+        sequential: it takes columns for the steps of one series (`RecurrentRegressor`); nothing may stand beside them.
     """
 
     make: Callable[[int], Regressor]
     windows: int
     by_step: bool = False
     double: bool = False
+    sequential: bool = False
 
 
 PRESETS: dict[str, Preset] = {
@@ -112,7 +114,7 @@ class Tabular(Savable):
     ) -> None:
         if isinstance(regressor, str) and regressor not in PRESETS:
             raise SettingsError(f"no regressor {regressor!r}{did_you_mean(regressor, tuple(PRESETS))}")
-        preset = PRESETS[regressor] if isinstance(regressor, str) else Preset(lambda seed: clone(regressor), 50_000)
+        preset = PRESETS[regressor] if isinstance(regressor, str) else _preset_of(regressor)
         self.window, self.preset, self.seed, self.options = window, preset, seed, dict(options or {})
         known = preset.make(seed).get_params(deep=False)
         for option in self.options:
@@ -140,6 +142,12 @@ class Tabular(Savable):
             )
         scale = Scale.fit(panel)
         rows = one_hot(scaled_rows(panel, scale.of(panel, self.window.context)), panel.schema, scale)
+        beside = rows.layout.channels > rows.layout.targets or rows.static.shape[1]
+        if self.preset.sequential and (beside or self.by_step):
+            raise SettingsError(
+                "this regressor reads its columns as the steps of one series, and covariates or by_step would put "
+                "others beside them; use Recurrent, which reads covariates, or leave them out of the schema"
+            )
         x, y = self._training(rows, index_of(panel, origins[self._evenly(len(origins), panel.layout.targets)]))
         if not len(x):
             raise TrainingError(
@@ -213,6 +221,10 @@ class Tabular(Savable):
             x = np.column_stack([np.repeat(x, horizon, axis=0), np.tile(np.arange(horizon), len(x))])
         y = np.asarray(self.model.predict(x), dtype=np.float64).reshape(len(last), horizon) + last
         return y.reshape(len(index), rows.layout.targets, horizon).transpose(0, 2, 1)
+
+
+def _preset_of(regressor: Regressor) -> Preset:
+    return Preset(lambda seed: clone(regressor), 50_000, sequential=getattr(regressor, "sequential", False))
 
 
 def _fitting(model: Regressor, windows: int) -> Regressor:
