@@ -12,6 +12,7 @@ from forecast.data.panel import Panel
 from forecast.data.rows import day
 from forecast.data.sampled import sampled
 from forecast.data.schema import Schema
+from forecast.data.spread import describe_blocks
 
 
 def with_card(data: str, asked: Schema) -> Schema:
@@ -46,12 +47,8 @@ def described(data: str, schema: Schema) -> Description:
     """Describe a file, or an embedded data set under its name."""
     card = cards().get(data)
     if card is None:
-        with sampled(Path(data)) as (path, note):
-            found = describe(data if note is None else path, schema)
-        if note is None:
-            return found
-        command = found.command.replace(shlex.quote(str(path)), shlex.quote(data))
-        return replace(found, source=data, command=command, report=(note, *found.report))
+        with sampled(Path(data), schema.format) as sample:
+            return describe(data, schema) if sample is None else describe_blocks(data, sample, schema)
     path = locate(card)
     found = describe(path, with_card(data, schema))
     return replace(found, source=f"{data}: {card.title}", command=found.command.replace(shlex.quote(str(path)), data))
