@@ -73,7 +73,8 @@ def sampled(path: Path, form: Format = PLAIN, most: float | None = None) -> Iter
     pieces, hindrance = _pieces(path, int(min(SAMPLE, most)))
     skip = sniff(path, form).skip
     head = b"".join(itertools.islice(io.BytesIO(pieces[0].lines), skip))
-    density = (sum(piece.rows for piece in pieces) - skip) / sum(len(piece.lines) for piece in pieces)
+    rows = sum(piece.rows for piece in pieces) - skip
+    density = rows / sum(len(piece.lines) for piece in pieces)
     with TemporaryDirectory(prefix="forecast-") as folder:
         blocks = []
         for number, piece in enumerate(pieces):
@@ -81,7 +82,7 @@ def sampled(path: Path, form: Format = PLAIN, most: float | None = None) -> Iter
             copy.parent.mkdir()
             copy.write_bytes(head + piece.lines if number else piece.lines)
             blocks.append(Block(copy, piece.start, round(piece.start * density), 0 < number == len(pieces) - 1))
-        yield Sample(tuple(blocks), _said(path, most, blocks, hindrance, density))
+        yield Sample(tuple(blocks), _said(path, most, hindrance, rows, density))
 
 
 class _Piece(NamedTuple):
@@ -134,11 +135,11 @@ def _first(path: Path, room: int) -> _Piece:
     return _Piece(0, lines)
 
 
-def _said(path: Path, most: float, blocks: list[Block], hindrance: str, density: float) -> str:
+def _said(path: Path, most: float, hindrance: str, rows: int, density: float) -> str:
     whole = os.path.getsize(path)
-    where = f"its first rows alone, because {hindrance}" if hindrance else f"{len(blocks)} blocks spread over it"
-    rows = "" if "packed" in hindrance else f", of some {round(whole * density, -3):,} rows"
+    where = f"the first ones alone, because {hindrance}" if hindrance else f"in {BLOCKS} blocks spread over it"
+    among = "" if "packed" in hindrance else f" of some {int(round(whole * density, -3)):,}"
     return (
-        f"sampled: the file has {size(whole)} and memory has room for {size(most)}; this describes {where}{rows}. "
-        "To compare or fit, cut it to fewer series or columns"
+        f"sampled: the file has {size(whole)} and memory has room for {size(most)}; this describes {rows:,} rows{among}, "
+        f"{where}. To compare or fit, cut it to fewer series or columns"
     )

@@ -71,7 +71,7 @@ def describe_blocks(file: str, sample: Sample, schema: Schema) -> Description:
         missing=_added([part.missing for part in found]),
         constant=_constant(found, blocks, schema),
         problems=tuple(_merged(problems, blocks)),
-        report=(f"{sample.note}; {rows:,} rows were read", *_merged(kept, blocks)),
+        report=(sample.note, *_merged(kept, blocks)),
         command=first.command.replace(shlex.quote(str(blocks[0].path)), shlex.quote(file)),
     )
 

@@ -43,8 +43,7 @@ def test_a_large_file_is_described_from_its_first_row_to_its_last_and_says_so(fr
     assert found.source == str(path)
     assert str(path) in found.command
     assert found.report[0].startswith("sampled: the file has ")
-    assert "8 blocks spread over it, of some 5,000 rows" in found.report[0]
-    assert f"{found.rows:,} rows were read" in found.report[0]
+    assert f"describes {found.rows:,} rows of some 5,000, in 8 blocks spread over it." in found.report[0]
 
 
 def test_between_blocks_nothing_is_suspicious(frame, tmp_path, little):
@@ -122,7 +121,7 @@ def test_where_rows_cannot_be_found_the_first_ones_are_described_and_the_reason_
     assert 500 < found.rows < 1500
     assert found.gaps == 0
     assert found.problems == ()
-    assert "its first rows alone, because" in found.report[0]
+    assert "the first ones alone, because" in found.report[0]
     assert ("it is packed" in found.report[0]) == (kind == "packed")
     assert ("of some" in found.report[0]) == (kind != "packed")
 
