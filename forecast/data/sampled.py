@@ -140,6 +140,6 @@ def _said(path: Path, most: float, hindrance: str, rows: int, density: float) ->
     where = f"the first ones alone, because {hindrance}" if hindrance else f"in {BLOCKS} blocks spread over it"
     among = "" if "packed" in hindrance else f" of some {int(round(whole * density, -3)):,}"
     return (
-        f"sampled: the file has {size(whole)} and memory has room for {size(most)}; this describes {rows:,} rows{among}, "
-        f"{where}. To compare or fit, cut it to fewer series or columns"
+        f"sampled: the file has {size(whole)} and memory has room for {size(most)}; this describes {rows:,} "
+        f"rows{among}, {where}. To compare or fit, cut it to fewer series or columns"
     )
