@@ -1,6 +1,6 @@
 """Errors, as one tree.
 
-* ForecastError (the user can do something about it; the command line exits with 2)
+* ForecastError (the user can do something about it; the command line exits with 2, or with 74 behind a full disk)
   + DataError        the file or frame cannot be used; carries every problem found, not only the first
   + SettingsError    an argument, a flag or a settings file makes no sense (alone or for this data)
   + TrainingError    training cannot start or go on: no windows, a loss that is not finite

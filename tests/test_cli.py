@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -19,7 +22,9 @@ import pytest
 from forecast.cli import main
 from forecast.experiment.saved import update_file
 from forecast.forecasters.live.files import load_live
+from forecast.nets.rules import Truncated
 from forecast.work.lock import locked
+from forecast.work.stopping import Stopped
 
 BOARD = [
     "model",
@@ -345,6 +350,18 @@ def test_an_update_learns_from_then_on_until_it_is_told_to_stop(run: Run, tmp_pa
     assert "did you mean 'rtrl'?" in err
 
 
+def test_an_update_goes_on_with_a_rule_that_was_begun_in_python_with_its_settings(run: Run, tmp_path: Path):
+    whole = table(110)
+    run("fit", write(tmp_path / "old.csv", whole.head(100)), "--target", "close", *STATEFUL)
+    load_live("model").learn(Truncated(2, 4), learning_rate=0.25).save("model")
+    for first, updates in ((100, 2), (105, 7)):
+        run("update", "model", write(tmp_path / "new.csv", whole.iloc[first : first + 5]), "--learn", "tbptt")
+        learner = load_live("model").learner
+        assert learner is not None
+        assert (learner.settings.rule, learner.settings.learning_rate) == (Truncated(2, 4), 0.25)
+        assert load_live("model").learning["updates"].tolist() == [updates]
+
+
 def test_an_update_is_absorbed_as_a_whole_or_not_at_all(run: Run, tmp_path: Path):
     whole = table(105)
     run("fit", write(tmp_path / "old.csv", whole.head(100)), "--target", "close", *STATEFUL)
@@ -489,12 +506,56 @@ def test_our_own_mistakes_show_their_traceback(run: Run, prices: str, monkeypatc
 
 def test_stopping_is_no_mistake(run: Run, prices: str, monkeypatch: pytest.MonkeyPatch):
     def stopped(*args: object, **named: object) -> None:
-        raise KeyboardInterrupt
+        raise Stopped(signal.SIGINT)
 
     monkeypatch.setattr("forecast.experiment.compare.backtest", stopped)
     command = ("compare", prices, "--target", "close", *RULES)
     _, err = run(*command, code=130)
     assert err.endswith(f"goes on with it:\n  forecast {' '.join(command)} --resume\n")
+
+
+@pytest.mark.parametrize("verb", ["compare", "sweep"])
+def test_what_was_stopped_before_it_kept_anything_says_no_way_to_go_on(
+    run: Run, prices: str, monkeypatch: pytest.MonkeyPatch, verb: str
+):
+    command = (verb, prices, "--target", "close", *(RULES if verb == "compare" else ("--horizon", "2")))
+    if verb == "compare":  # another run waits in that folder
+        with monkeypatch.context() as patch:
+            patch.setattr("forecast.experiment.compare.backtest", _stop)
+            run(*command, code=130)
+    monkeypatch.setattr("forecast.experiment.compare.read_dataset", _stop)
+    _, err = run(*command, code=130)
+    assert err == "forecast: stopped\n"
+
+
+def test_a_sweep_that_was_stopped_says_the_command_again(run: Run, prices: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("forecast.sweeps.sweep.run", _stop)
+    command = ("sweep", prices, "--target", "close", "--horizon", "2")
+    _, err = run(*command, code=130)
+    assert err.endswith(f"goes on with it:\n  forecast {' '.join(command)}\n")
+
+
+def _stop(*args: object, **named: object) -> None:
+    raise Stopped(signal.SIGINT)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is of Linux")
+def test_a_full_disk_has_an_exit_code_of_its_own(run: Run, prices: str, monkeypatch: pytest.MonkeyPatch):
+    run("fit", prices, "--target", "close", "--model", "linear")
+    _, err = run("predict", "model", prices, "--out", "/dev/full", code=74)
+    assert "--out /dev/full: cannot be written (No space left on device)" in err
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=1000))
+    _, err = run("compare", prices, "--target", "close", *RULES, code=74)
+    assert "will be written here, 1 kB are free; make room" in err
+    monkeypatch.setattr("forecast.experiment.compare.backtest", _full)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=1e12))
+    _, err = run("compare", prices, "--target", "close", *RULES, code=74)
+    assert "No space left" in err
+    assert "Traceback" not in err
+
+
+def _full(*args: object, **named: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_the_module_runs_as_a_command_and_survives_a_closed_pipe(prices: str, tmp_path: Path):

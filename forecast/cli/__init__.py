@@ -29,10 +29,11 @@ from forecast.cli.flags import (
 )
 from forecast.cli.verbs import say
 from forecast.errors import ForecastError, UnknownCategory
-from forecast.work.folder import unfinished
-from forecast.work.stopping import heeding, stopped_by
+from forecast.work.stopping import Stopped, heeding, stopped_by
+from forecast.work.writing import disk_failed
 
-OURS, USERS = 70, 2
+OURS, USERS, DISKS = 70, 2, 74  # 70 and 74 as in sysexits.h: EX_SOFTWARE, EX_IOERR
+INTERRUPTED = 130  # what shells give to Ctrl-C
 MODELS = (
     "naive, seasonal-naive, drift, mean, linear, ridge, knn, forest, boosting, mlp, rnn, lstm, gru, "
     "rnn-stateful, lstm-stateful, gru-stateful"
@@ -65,7 +66,11 @@ def _plain(message: Warning | str, *where: object, **line: object) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit code: 0 done, 2 a mistake of the user's, 70 one of ours, 130 or 143 stopped."""
+    """Run a command; returns the exit code.
+
+    0 done; 2 a mistake of the user's; 70 one of ours; 74 the disk is full (or a quota) or fails; 130 or 143 stopped by
+    Ctrl-C or SIGTERM.
+    """
     if arguments is None and not sys.warnoptions:
         hush()
     try:
@@ -78,24 +83,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
     except ForecastError as error:
         say(f"forecast: {error}")
-        return USERS
+        return DISKS if disk_failed(error) else USERS
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (KeyboardInterrupt, SystemExit) as stop:  # Lightning turns the first into the second
-        say(f"forecast: stopped{_going_on(args, arguments)}")
-        return stopped_by(stop)
-    except Exception:
+        signalled = stopped_by(stop)
+        say(f"forecast: stopped{_going_on(args, arguments, signalled)}")
+        return INTERRUPTED if signalled is None else signalled.code
+    except Exception as error:
+        if disk_failed(error):
+            say(f"forecast: {error}")
+            return DISKS
         traceback.print_exc()
         say("forecast: this is a mistake of ours, please report it with the lines above")
         return OURS
     return 0
 
 
-def _going_on(args: argparse.Namespace, arguments: Sequence[str] | None) -> str:
-    """The command that goes on with a verb that keeps its work, if it has come that far."""
-    keeps = getattr(args, "resume", None) is not None
-    if args.verb is not verbs.sweep and not (keeps and unfinished(args.out)):
+def _going_on(args: argparse.Namespace, arguments: Sequence[str] | None, signalled: Stopped | None) -> str:
+    """The command that goes on with a verb that keeps its work, if it has come that far itself."""
+    if signalled is None or signalled.kept is None:
         return ""
     said = [each for each in (sys.argv[1:] if arguments is None else arguments) if each not in ("--anew", "--resume")]
     more = [] if args.verb is verbs.sweep else ["--resume"]  # a sweep always goes on

@@ -16,6 +16,7 @@ from forecast.data.tables import Table
 
 SERIES, VALUE = "series", "value"
 MANY = 5
+DECIMAL_COMMA = r"\d,\d+\s*$|\d\.\d{3}\.\d{3}\b"
 
 
 def with_numbers(table: Table, schema: Schema, found: Findings) -> tuple[Table, Schema]:
@@ -27,11 +28,15 @@ def with_numbers(table: Table, schema: Schema, found: Findings) -> tuple[Table, 
     left_out = {schema.time, schema.series, *schema.categorical}
     names = [name for name in table.frame.columns if name not in left_out and not is_number(table.frame[name])]
     names = [name for name in names if not pd.api.types.is_datetime64_any_dtype(table.frame[name])]
+    guesses = not (schema.ranges and schema.format.decimal == "," and schema.format.thousands is None)
+    guesses = guesses or _has_commas(table.frame, names)
     columns: dict[str, np.ndarray] = {}
     said: dict[str, list[str]] = {}
     for name in (*names, *names):  # twice: what a later column tells helps an earlier one
         if name in columns or (column := numerals.read(table.frame[name], form, name)) is None:
             continue
+        if column.format.thousands == "." and not guesses:
+            continue  # 1.015 in a later file is a thousand, or a number with a point: refused with the other text
         columns[name], form = column.values, column.format
         for sentence in column.repairs:
             said.setdefault(sentence, []).append(name)
@@ -40,6 +45,13 @@ def with_numbers(table: Table, schema: Schema, found: Findings) -> tuple[Table, 
     frame = table.frame.assign(**columns) if columns else table.frame
     table = replace(table, frame=_without(frame, form, left_out), decimal=form.decimal)
     return table, replace(schema, format=form)
+
+
+def _has_commas(frame: pd.DataFrame, names: Sequence[str]) -> bool:
+    """Whether a table itself shows that its decimal sign is the comma: in text, or in numbers read as such already."""
+    shown = any(frame[name].astype(str).str.contains(DECIMAL_COMMA).any() for name in names)
+    floats = (frame[name].dropna() for name in frame.columns if pd.api.types.is_float_dtype(frame[name]))
+    return shown or any((column % 1 != 0).any() for column in floats)
 
 
 def _columns(names: Sequence[str]) -> str:

@@ -17,6 +17,7 @@ from forecast.data.schema import Schema
 from forecast.data.tables import Table
 from forecast.errors import did_you_mean
 
+STEPS = 8  # columns of numbers from which a row is taken for a series
 UNNAMED = "targets were not named"
 
 
@@ -89,6 +90,8 @@ def _no_time(table: Table, schema: Schema) -> str:
     parts = [name for name in free if name.strip().lower() in PARTS]
     if len(parts) > 1:
         return f"no column holds timestamps; name the columns of its parts, as in --time {PLUS.join(parts)}"
+    if of_one_row := _series_by_row(table.frame, free):
+        return of_one_row
     ranks = {name: rank for name in free if (rank := timestamps.name_rank(name)) is not None}
     likely = min(ranks, key=lambda name: ranks[name]) if ranks else free[0]
     stamps = timestamps.parse(table.frame[likely])
@@ -97,6 +100,21 @@ def _no_time(table: Table, schema: Schema) -> str:
     reason = stamps.problem or timestamps.REMEDY
     choose = "or name the column with --time COLUMN"
     return f"no column holds timestamps; {which}, {likely!r}, {where}: {reason}; {choose}"
+
+
+def _series_by_row(frame: pd.DataFrame, free: list[str]) -> str | None:
+    """What to do about a table with a series in every row, as those of the M competitions are; None for others."""
+    name, rest = free[0], free[1:]
+    named = len(rest) >= STEPS and not checks.is_number(frame[name]) and frame[name].is_unique
+    if not named or not all(checks.is_number(frame[step]) for step in rest):
+        return None
+    return (
+        f"no column holds timestamps: each row seems to be a series, {name!r} its name and the columns {rest[0]!r} to "
+        f"{rest[-1]!r} its steps. A row for every value is needed; in Python: long = pandas.read_csv(FILE)"
+        f".melt({name!r}, var_name='step', value_name='y').dropna(); "
+        f"long['step'] = long.groupby({name!r}).cumcount(); long.to_csv('long.csv', index=False); "
+        f"then use --series {shlex.quote(name)} --time step --date-unit day --target y"
+    )
 
 
 def _all_numeric(table: Table, schema: Schema, found: Findings) -> tuple[str, ...]:
@@ -116,11 +134,35 @@ def _all_numeric(table: Table, schema: Schema, found: Findings) -> tuple[str, ..
         found.notes.extend(broken)
         found.notes.append(f"{UNNAMED}: took {', '.join(useful)}")
     else:
-        found.problems.append(
-            "; ".join(["there is no numeric column to forecast", *(text.replace(": left out", "") for text in broken)])
-            + "; name one with --target COLUMN"
-        )
+        found.problems.append(_no_target(table, schema, broken))
     return tuple(useful)
+
+
+def _no_target(table: Table, schema: Schema, broken: list[str]) -> str:
+    """Why no column can be a target of its own accord, and how one is made a target all the same."""
+    texts = [text.replace(": left out", "") for text in broken]
+    if texts:
+        return "; ".join(["there is no numeric column to forecast", *texts, "name one with --target COLUMN"])
+    taken = {name for names in schema.roles().values() for name in names}
+    free = [name for name in table.frame.columns if name not in taken]
+    still = [name for name in free if checks.is_number(table.frame[name]) and not table.frame[name].isna().all()]
+    if still:
+        return f"there is no numeric column that changes; take one all the same with --target {shlex.quote(still[0])}"
+    words = [name for name in free if codes.repeated_text(table.frame[name])]
+    if words:
+        name = shlex.quote(words[0])
+        return (
+            f"there is no numeric column to forecast; the names in {words[0]!r} can be, as categories: --target {name} "
+            f"--categorical {name}"
+        )
+    if free:
+        shown = table.quote(free[0], np.array([0]))
+        return (
+            f"there is no numeric column to forecast; {free[0]!r} has {shown}: write numbers alone into the column to "
+            "be forecast, such as 12.5 (units and signs of currencies in all cells are taken off), and name it with "
+            "--target"
+        )
+    return "there is no column to forecast: the file needs one of numbers beside its times"
 
 
 def _almost_numeric(table: Table, name: str) -> str | None:

@@ -12,6 +12,7 @@ from forecast.data.headers import is_date, is_number
 from forecast.data.records import records_of
 from forecast.errors import DataError
 
+MARKS = ",;\t|"
 LINES = 60
 SHARE = 0.8  # of the lines that have the usual number of fields
 MOST_BEFORE = 40  # lines above a header
@@ -32,14 +33,16 @@ def separator_of(path: Path, lines: list[str], form: Format) -> tuple[str, int]:
         lines: from the first that is neither blank nor a comment.
 
     Raises:
-        DataError: two separators fit equally well, or only blanks do.
+        DataError: two separators fit equally well, only blanks do, or another one than that which was told.
     """
     if form.separator == " ":
         return " ", 0
     filled = [line for line in lines if line.strip()][:LINES]
-    fits = [_fit(filled, mark) for mark in ((form.separator,) if form.separator else ",;\t|")]
     if form.separator:
-        return form.separator, 0 if form.columns else fits[0].before
+        told = _fit(filled, form.separator)
+        _require_fields(path, told, [_fit(filled, mark) for mark in MARKS if mark != form.separator], form)
+        return form.separator, 0 if form.columns else told.before
+    fits = [_fit(filled, mark) for mark in MARKS]
     good = [fit for fit in fits if fit.width > 1 and fit.share >= SHARE]
     if not good:
         return _of_blanks(path, filled, fits)
@@ -54,6 +57,23 @@ def separator_of(path: Path, lines: list[str], form: Format) -> tuple[str, int]:
             )
         best = telling[0]
     return best.separator, 0 if form.columns else best.before
+
+
+def _require_fields(path: Path, told: _Fit, others: list[_Fit], form: Format) -> None:
+    """Raise where a separator that was told leaves lines as they are, or uneven, and another one fits all of them."""
+    if form.columns or (told.width > 1 and told.share == 1.0 and not told.before):
+        return
+    better = [fit for fit in others if fit.width > 1 and fit.share == 1.0 and not fit.before]
+    if better:
+        best = max(better, key=lambda fit: fit.width)
+        says = "leaves every line in one piece" if told.width == 1 else "makes lines of different numbers of fields"
+        raise DataError(
+            str(path),
+            [
+                f"the separator {told.separator!r} {says}, and {best.separator!r} makes {best.width} fields of each: "
+                f"leave --separator out, or use {advice('separator', best.separator)}"
+            ],
+        )
 
 
 def _fit(lines: list[str], separator: str) -> _Fit:

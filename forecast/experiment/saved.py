@@ -39,6 +39,7 @@ from forecast.forecasters.live.rows import known_after, new_rows
 from forecast.forecasters.naive import Naive
 from forecast.forecasters.recurrent import Recurrent
 from forecast.forecasters.warm import start_of
+from forecast.nets.rules import RULES
 from forecast.training.fit import Training
 from forecast.windows.feeds import Streamed
 from forecast.windows.window import Window
@@ -215,10 +216,10 @@ def update_file(
 
 
 def _set_learning(live: Live, rule: str | None) -> None:
-    """Begin to learn by a rule, unless it is the one that is learnt by already; "off" ends it."""
+    """Begin to learn by a rule, unless one of that name is at work, whatever its settings are; "off" ends it."""
     if rule == "off":
         live.stop_learning()
-    elif rule is not None and (live.learner is None or live.learner.settings.rule != rule):
+    elif rule is not None and (live.learner is None or type(live.learner.rule) is not RULES.get(rule)):
         live.learn(rule)
 
 

@@ -28,6 +28,7 @@ from forecast.sweeps.storage import address_of, open_storage
 from forecast.sweeps.trial import Space, Task
 from forecast.sweeps.worker import Job, quiet_optuna
 from forecast.windows.window import Window
+from forecast.work.stopping import keeping_work
 
 TERMS = "terms"
 
@@ -91,7 +92,7 @@ def sweep(
         _agree(slots.study(), _terms(space, task, search))
         slots.fill(getattr(space, "first", ()))
         deadline = None if search.seconds is None else time.time() + search.seconds
-        with Watching(slots, chosen[0], progress):
+        with keeping_work(address), Watching(slots, chosen[0], progress):
             run(Job(task, search, name, address, trials, deadline), workers, slots)
         return _completed(slots, keep=address == address_of(storage))
 

@@ -8,8 +8,10 @@ DIR/kept/      checkpoints of fits and results of contestants, until the run has
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 import re
 import shutil
 import time
@@ -23,7 +25,7 @@ from typing import Any
 from forecast.errors import SettingsError
 from forecast.work.environment import environment
 from forecast.work.lock import locked
-from forecast.work.stopping import Stopped
+from forecast.work.stopping import Stopped, keeping_work
 from forecast.work.writing import clear_drafts, replace_file, size
 
 FORMAT = 1
@@ -129,7 +131,8 @@ def opened(run: Run, settings: Mapping[str, Any], data: Mapping[str, Any], need:
         folder = RunFolder(run, about, notes)
         folder.log(f"began, {len(list(kept_files(directory)))} files were kept")
         try:
-            yield folder
+            with keeping_work(str(directory)):
+                yield folder
         except Stopped as stop:
             folder._say(STOPPED, str(stop))
             folder.log(str(stop))
@@ -147,15 +150,6 @@ def holds(directory: str | Path, settings: Mapping[str, Any], data: Mapping[str,
         return False
     before, now = _read(directory), json.loads(json.dumps({"settings": settings, "data": data}, default=str))
     return before["state"] != FINISHED and not _changes(before, now)
-
-
-def unfinished(directory: str | Path) -> bool:
-    """Whether a run has begun in a folder and has not come to its end."""
-    directory = Path(directory)
-    try:
-        return (directory / ABOUT).exists() and _read(directory)["state"] != FINISHED
-    except SettingsError:  # not what a run leaves: the next one says what is wrong there
-        return False
 
 
 def kept_files(directory: Path) -> Iterator[Path]:
@@ -244,7 +238,9 @@ def _short(value: object) -> str:
 def _require_room(directory: Path, need: int) -> None:
     free = shutil.disk_usage(directory).free
     if free < need + SPARE:
-        raise SettingsError(f"{directory}: about {size(need + SPARE)} will be written here, {size(free)} are free")
+        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        text = f"{directory}: about {size(need + SPARE)} will be written here, {size(free)} are free; make room"
+        raise SettingsError(text) from full
     replace_file(directory / ".probe", b"\0" * 4096, "a run")
     (directory / ".probe").unlink()
 

@@ -18,10 +18,14 @@ class Stopped(KeyboardInterrupt):
 
     Args:
         number: of the signal.
+
+    Attributes:
+        kept: where the work is kept that can be gone on with (a folder, a storage); None where it was not yet.
     """
 
     def __init__(self, number: int) -> None:
         self.number = number
+        self.kept: str | None = None
         super().__init__(f"stopped by {signal.Signals(number).name}")
 
     @property
@@ -30,13 +34,22 @@ class Stopped(KeyboardInterrupt):
         return 128 + self.number
 
 
-def stopped_by(error: BaseException | None) -> int:
-    """The exit code of work that an exception has stopped: that of the signal, 130 where none is known."""
-    while error is not None:
-        if isinstance(error, Stopped):
-            return error.code
+def stopped_by(error: BaseException | None) -> Stopped | None:
+    """The signal that has stopped some work, behind whatever a library made of it; None where none is known."""
+    while error is not None and not isinstance(error, Stopped):
         error = error.__context__
-    return 128 + signal.SIGINT
+    return error
+
+
+@contextmanager
+def keeping_work(where: str | None) -> Iterator[None]:
+    """Work that is stopped inside can be gone on with from there: whoever stopped it gets to know."""
+    try:
+        yield
+    except BaseException as error:
+        if (stopped := stopped_by(error)) is not None:
+            stopped.kept = where
+        raise
 
 
 class _Wishes:

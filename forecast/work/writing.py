@@ -11,6 +11,7 @@ from pathlib import Path
 from forecast.errors import SettingsError
 
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 DRAFT = re.compile(r"\.(.+)\.\d+\.draft")
 
 
@@ -72,10 +73,25 @@ def keep_names(directory: Path) -> None:
 
 def _why(error: OSError, path: Path, content: bytes) -> str:
     reason = str(error.strerror or error)
-    if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    if error.errno not in FULL:
         return reason
     free = shutil.disk_usage(path.parent).free
     return f"{reason}: {size(len(content))} are needed, {size(free)} are free; make room"
+
+
+def disk_failed(error: BaseException | None) -> bool:
+    """Whether an error came of a disk that is full or fails, behind whatever was made of it.
+
+    Example:
+        >>> disk_failed(OSError(errno.ENOSPC, "No space left on device")), disk_failed(OSError(errno.ENOENT, "no file"))
+        (True, False)
+    """
+    while error is not None:
+        full = isinstance(error, OSError) and error.errno in (errno.EIO, *FULL)
+        if full or "database or disk is full" in str(error):  # SQLite's words
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def size(count: int | float) -> str:

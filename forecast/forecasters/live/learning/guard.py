@@ -30,7 +30,10 @@ class Guard:
         gain: share by which the adapted weights have to be better; 0 asks for better at all.
         budget: share of the error of the fitted weights that may be lost in all.
         restart: the adapted weights begin anew from the fitted ones after so many scored forecasts in a row, of all
-            series, at which their mean error over the last `window` was the greater one. None: never.
+            series, at which their mean error over the last `window` was the greater one. None: never. Forecasts that
+            are under way then, a horizon of them in each series, are never scored, and count for neither weights. With
+            one series and a restart no shorter than the horizon none of them came from the adapted weights, so nothing
+            that was lost is hidden; of many series, one that still trusted them may lose or gain a horizon unseen.
 
     Raises:
         SettingsError: a window or a restart below 1, a gain or a budget that is no share.

@@ -26,7 +26,8 @@ def frame_of(learner: Learner | None) -> pd.DataFrame:
     `skipped`, those whose loss or gradient was not finite; `frozen` and `adapted`, mean errors of the last `window` of
     them, of the fitted weights and of those that learn, in units of the scale (absolute errors of points, pinball
     losses of distributions, cross-entropies of classes); `in_use`, whose forecasts are given now; `cost`, what the
-    forecasts in use have erred in all over what the fitted weights would have, less 1.
+    forecasts in use have erred in all over what the fitted weights would have, less 1; without those that were under
+    way when the adapted weights began anew (`Guard.restart`), which nobody scores.
     """
     rows = []
     if learner is None:
