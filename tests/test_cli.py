@@ -354,7 +354,7 @@ def test_an_update_goes_on_with_a_rule_that_was_begun_in_python_with_its_setting
     whole = table(110)
     run("fit", write(tmp_path / "old.csv", whole.head(100)), "--target", "close", *STATEFUL)
     load_live("model").learn(Truncated(2, 4), learning_rate=0.25).save("model")
-    for first, updates in ((100, 2), (105, 7)):
+    for first, updates in ((100, 3), (105, 8)):
         run("update", "model", write(tmp_path / "new.csv", whole.iloc[first : first + 5]), "--learn", "tbptt")
         learner = load_live("model").learner
         assert learner is not None
