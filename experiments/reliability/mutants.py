@@ -1,202 +1,153 @@
 """Figure F16: how many small mistakes in windows, scaling, streams and metrics do the tests notice?
 
-Each mutant is one file with one change (a comparison turned, a sign, a number one larger, `and` for `or`, `min` for
-`max` ...), drawn with a seed. The tests that belong to the file run on a copy of the package that holds the mutant, in
-a forked process that has imported the heavy libraries already; a mutant is caught when a test fails or does not end.
+Each mutant is one file with one change (`mistakes.py` says which), drawn with a seed. The tests that run its line meet
+it, in a fork (`forked_tests.py`); it is noticed when a test fails, breaks down or does not end.
 
-    python experiments/reliability/mutants.py --each 12 --seed 0 --out mutants.json
+    python experiments/reliability/mutants.py --each 20 --seed 0 --out mutants.json
+    python experiments/reliability/mutants.py --each 20 --seed 1 --but 0       # none that was drawn with the seed 0
     python experiments/reliability/mutants.py --file forecast/windows/lanes.py --each 1000     # every mutant of a file
 
 Survivors are printed with their line. Some change nothing that could be noticed (a tolerance, the size of a buffer);
-they count against the score all the same.
+they count against the score all the same. So does a mutant that only a test outside the area's list would notice, or
+one beyond the seconds that a mutant may cost (`--budget`).
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
-import copy
-import importlib
 import json
-import multiprocessing
-import os
 import random
-import shutil
-import signal
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
-WINDOWS = ("tests/windows", "tests/training/test_windows.py")
-STREAMS = ("tests/windows", "tests/training/test_sharding.py", "tests/training/test_streams.py")
-TESTS: dict[str, tuple[str, ...]] = {
-    "forecast/windows/window.py": WINDOWS,
-    "forecast/windows/gather.py": WINDOWS,
-    "forecast/windows/batches.py": WINDOWS,
-    "forecast/windows/lanes.py": STREAMS,
-    "forecast/windows/stream.py": STREAMS,
-    "forecast/windows/loading.py": STREAMS,
-    "forecast/nets/memory.py": ("tests/nets/test_memory.py", "tests/training/test_streams.py"),
-    "forecast/nets/scaling.py": (
-        "tests/nets/test_scaling.py", "tests/nets/test_memory.py", "tests/nets/test_network.py",
+sys.path.insert(0, str(ROOT))
+
+from forked_tests import Noted, Session, apart, chosen, noted, noticed, run, warm  # noqa: E402
+from mistakes import Mutant, mutants  # noqa: E402
+
+
+class Area(NamedTuple):
+    """Files under change, and the tests that are to notice; the examples in the files are tests too."""
+
+    files: tuple[str, ...]
+    tests: tuple[str, ...]
+
+
+AREAS: dict[str, Area] = {
+    "windows": Area(
+        ("forecast/windows/window.py", "forecast/windows/gather.py", "forecast/windows/batches.py"),
+        ("tests/windows", "tests/training/test_windows.py"),
     ),
-    "forecast/data/scale.py": (
-        "tests/forecasters/test_precision.py", "tests/forecasters/test_sentinels.py", "tests/windows/test_gather.py",
-        "tests/forecasters/test_heads_everywhere.py", "tests/forecasters/test_categorical.py",
+    "streams": Area(
+        (
+            "forecast/windows/lanes.py", "forecast/windows/stream.py", "forecast/windows/loading.py",
+            "forecast/nets/memory.py",
+        ),
+        ("tests/windows", "tests/nets/test_memory.py", "tests/training/test_sharding.py"),
     ),
-    "forecast/data/moments.py": ("tests/forecasters/test_heads_everywhere.py", "tests/forecasters/test_precision.py"),
-    "forecast/evaluation/metrics.py": ("tests/evaluation",),
-    "forecast/evaluation/probabilistic.py": ("tests/evaluation",),
-    "forecast/evaluation/scores.py": ("tests/evaluation",),
-    "forecast/evaluation/significance.py": ("tests/evaluation",),
-}  # fmt: skip
-HEAVY = ("numpy", "pandas", "torch", "pytorch_lightning", "sklearn.linear_model", "scipy.stats", "statsmodels.api")
-"""Imported once, before the forks; no plugin of pytest, which wants to rewrite those itself."""
-PATIENCE = 300.0
-
-Change = tuple[str, Callable[[Any], None]]
-"""A change of a node: what it is in words, and what makes it, of the same node in a copy of the tree."""
-
-COMPARISONS: dict[type, type] = {
-    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
-    ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
-}  # fmt: skip
-OPERATORS: dict[type, type] = {
-    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult,
-    ast.Mod: ast.FloorDiv, ast.Pow: ast.Mult, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.And: ast.Or,
-    ast.Or: ast.And,
-}  # fmt: skip
-SIGNS: dict[type, type] = {ast.USub: ast.UAdd, ast.Invert: ast.UAdd}
-NAMES = {
-    "min": "max", "max": "min", "any": "all", "all": "any", "minimum": "maximum", "maximum": "minimum", "sum": "mean",
-    "zeros": "ones", "ones": "zeros", "zeros_like": "ones_like", "ones_like": "zeros_like", "floor": "ceil",
+    "scaling": Area(
+        ("forecast/nets/scaling.py", "forecast/data/scale.py", "forecast/data/moments.py"),
+        (
+            "tests/nets/test_scaling.py", "tests/nets/test_memory.py", "tests/nets/test_stepping.py",
+            "tests/windows/test_gather.py", "tests/forecasters/test_precision.py",
+            "tests/forecasters/test_sentinels.py",
+        ),
+    ),
+    "metrics": Area(
+        (
+            "forecast/evaluation/metrics.py", "forecast/evaluation/probabilistic.py", "forecast/evaluation/scores.py",
+            "forecast/evaluation/significance.py",
+        ),
+        ("tests/evaluation",),
+    ),
 }  # fmt: skip
 
 
-def code_of(tree: ast.Module) -> Iterator[ast.AST]:
-    """Nodes that run: no docstrings, annotations, imports, raised errors or string formatting."""
-    waiting: list[ast.AST] = [tree]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        for name, value in ast.iter_fields(node):
-            if name in ("annotation", "returns", "decorator_list"):
-                continue
-            for child in value if isinstance(value, list) else [value]:
-                if isinstance(child, ast.AST) and not isinstance(
-                    child, ast.Import | ast.ImportFrom | ast.Raise | ast.JoinedStr | ast.Assert
-                ):
-                    waiting.append(child)
+def drawn(known: list[Mutant], file: str, args: argparse.Namespace) -> list[Mutant]:
+    """The mutants of a file that a seed draws, without those that other seeds have drawn."""
+    places = range(len(known))
+    taken: set[int] = set()
+    for seed in args.but:
+        taken |= set(random.Random(f"{seed} {file}").sample(places, min(args.each, len(known))))
+    left = [place for place in places if place not in taken]
+    return [known[i] for i in random.Random(f"{args.seed} {file}").sample(left, min(args.each, len(left)))]
 
 
-def mutants(source: str) -> list[tuple[str, str]]:
-    """Every mutant of a file: where and what, and its text."""
-    tree = ast.parse(source)
-    for number, node in enumerate(ast.walk(tree)):
-        node.number = number  # type: ignore[attr-defined]
-    found = []
-    for node in code_of(tree):
-        for what, change in changes(node):
-            twin = copy.deepcopy(tree)
-            same = next(each for each in ast.walk(twin) if each.number == node.number)  # type: ignore[attr-defined]
-            change(same)
-            found.append((f"line {getattr(node, 'lineno', 0)}: {what}", ast.unparse(ast.fix_missing_locations(twin))))
-    return found
+def of_file(session: Session, file: str, seen: Noted, args: argparse.Namespace) -> dict[str, Any]:
+    """Draw mutants of a file and let the tests meet them."""
+    path, started = ROOT / file, time.monotonic()
+    sharp: Counter[str] = Counter()
+
+    def met(text: str, lines: range | None) -> str | None:
+        tests = chosen(seen.tests, path, lines, sharp, args.budget)
+        return noticed(session, path, text, {name: seen.tests[name] for name in tests})
+
+    source = path.read_text()
+    known = mutants(source)
+    warm(seen.modules, file.removesuffix(".py").replace("/", "."))
+    if (failed := met(ast.unparse(ast.parse(source)), None)) is not None:
+        raise SystemExit(f"{file}: {failed} without any mistake, so it would tell nothing")
+    survivors, by = [], {}
+    for mutant in drawn(known, file, args):
+        test = met(mutant.text, mutant.lines)
+        if test is None:
+            survivors.append(mutant.where)
+        else:
+            by[mutant.where] = test
+            sharp[test] += test in seen.tests
+    found = {"possible": len(known), "drawn": len(by) + len(survivors), "caught": len(by), "survivors": survivors}
+    return found | {"seconds": round(time.monotonic() - started), "by": by}
 
 
-def changes(node: ast.AST) -> list[Change]:
-    """Changes that one node offers."""
-    if isinstance(node, ast.Compare):
-        return exchanged(node.ops[0], COMPARISONS, lambda same, new: same.ops.__setitem__(0, new))
-    if isinstance(node, ast.BinOp | ast.AugAssign | ast.BoolOp):
-        return exchanged(node.op, OPERATORS, lambda same, new: setattr(same, "op", new))
-    if isinstance(node, ast.UnaryOp):
-        return exchanged(node.op, SIGNS, lambda same, new: setattr(same, "op", new))
-    if isinstance(node, ast.Constant) and isinstance(node.value, bool):
-        return [(f"{node.value} turned", lambda same: setattr(same, "value", not same.value))]
-    if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
-        return [(f"{node.value} to {node.value + 1}", lambda same: setattr(same, "value", same.value + 1))]
-    for name in ("attr", "id"):
-        if (here := getattr(node, name, None)) in NAMES:
-            return [(f"{here} to {NAMES[here]}", lambda same, field=name: setattr(same, field, NAMES[here]))]
-    return [("branches exchanged", exchange_branches)] if isinstance(node, ast.IfExp) else []
+def summed(files: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Mutants, how many of them were caught, and which share."""
+    count, caught = (sum(entry[name] for entry in files.values()) for name in ("drawn", "caught"))
+    return {"mutants": count, "caught": caught, "score": round(caught / max(count, 1), 3)}
 
 
-def exchanged(old: ast.AST, table: dict[type, type], put: Callable[[Any, ast.AST], None]) -> list[Change]:
-    """One operator for another, if there is one for it."""
-    if type(old) not in table:
-        return []
-    new = table[type(old)]
-    return [(f"{type(old).__name__} to {new.__name__}", lambda same: put(same, new()))]
-
-
-def exchange_branches(node: ast.IfExp) -> None:
-    """What is taken if so is taken if not."""
-    node.body, node.orelse = node.orelse, node.body
-
-
-def noticed(file: str, text: str | None, tests: tuple[str, ...]) -> bool:
-    """Whether the tests of a file notice a mutant of it, in a forked process; `text` None: they are run as it is."""
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        shutil.copytree(ROOT / "forecast", place / "forecast", ignore=shutil.ignore_patterns("__pycache__"))
-        for name in ("datasets", "tests", "experiments"):
-            (place / name).symlink_to(ROOT / name)
-        (place / "pyproject.toml").write_bytes((ROOT / "pyproject.toml").read_bytes())
-        if text is not None:
-            (place / file).write_text(text)
-        child = multiprocessing.get_context("fork").Process(target=run, args=(place, tests))
-        child.start()
-        child.join(PATIENCE)
-        if child.is_alive():
-            os.killpg(child.pid, signal.SIGKILL)
-            child.join()
-            return True
-        return child.exitcode != 0
-
-
-def run(place: Path, tests: tuple[str, ...]) -> None:
-    """Run tests on the package that lies in a folder, silently; the exit code is pytest's."""
-    import pytest
-
-    os.setsid()
-    sys.path.insert(0, str(place))
-    os.chdir(place)
-    with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), 1)
-        os.dup2(nowhere.fileno(), 2)
-    options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--rootdir", str(place), "-c", "pyproject.toml"]
-    os._exit(int(pytest.main([*options, *tests])))
+def measured(session: Session, args: argparse.Namespace) -> dict[str, Any]:
+    """Areas, one after the other."""
+    areas, everything = {}, {}
+    for name, area in AREAS.items():
+        files = [file for file in area.files if file in (args.file or area.files)]
+        if not files:
+            continue
+        tests = [*(args.tests or area.tests), *files]
+        seen = noted(session, tests, [ROOT / file for file in files])
+        found = {}
+        for file in files:
+            entry = found[file] = apart(lambda file=file: of_file(session, file, seen, args))
+            caught = f"{entry['caught']} of {entry['drawn']} noticed"
+            print(f"{file}: {caught}, survivors: {entry['survivors']}", flush=True)
+        areas[name] = summed(found) | {"files": found}
+        everything |= found
+    return summed(everything) | {"areas": areas}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--each", type=int, default=12, metavar="N", help="mutants of each file, at most")
-    parser.add_argument("--file", action="append", choices=tuple(TESTS), help="only this file; repeatable")
+    files = [file for area in AREAS.values() for file in area.files]
+    parser.add_argument("--each", type=int, default=20, metavar="N", help="mutants of each file, at most")
+    parser.add_argument("--file", action="append", choices=files, help="only this file; repeatable")
+    parser.add_argument("--tests", action="append", metavar="PATH", help="these tests instead of the area's; repeatable")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--but", type=int, action="append", default=[], metavar="SEED", help="none that this one draws")
+    parser.add_argument("--budget", type=float, default=30.0, help="seconds of the processor that a mutant's tests take")
     parser.add_argument("--out", type=Path, help="JSON file to write")
     args = parser.parse_args()
-    for name in HEAVY:
-        importlib.import_module(name)
+    whole: dict[str, Any] = {}
     started = time.monotonic()
-    result: dict[str, dict[str, Any]] = {}
-    for file in args.file or TESTS:
-        if noticed(file, None, TESTS[file]):
-            raise SystemExit(f"{file}: its tests fail without any mutant, so they would tell nothing")
-        known = mutants((ROOT / file).read_text())
-        drawn = random.Random(f"{args.seed} {file}").sample(known, min(args.each, len(known)))
-        survivors = [where for where, text in drawn if not noticed(file, text, TESTS[file])]
-        result[file] = {"possible": len(known), "drawn": len(drawn), "survivors": survivors}
-        print(f"{file}: {len(drawn) - len(survivors)} of {len(drawn)} caught, survivors: {survivors}", flush=True)
-    drawn = sum(entry["drawn"] for entry in result.values())
-    lost = sum(len(entry["survivors"]) for entry in result.values())
-    whole = {"seed": args.seed, "mutants": drawn, "caught": drawn - lost, "score": round(1 - lost / drawn, 3)}
-    whole |= {"seconds": round(time.monotonic() - started), "files": result}
-    print(json.dumps({name: value for name, value in whole.items() if name != "files"}))
+    run(ROOT, lambda session: whole.update(measured(session, args)))
+    settings = {name: getattr(args, name) for name in ("each", "seed", "but", "budget")}
+    whole = settings | {"seconds": round(time.monotonic() - started)} | whole
+    for name, area in whole["areas"].items():
+        print(f"{name}: {area['caught']} of {area['mutants']} noticed, {area['score']:.1%}")
+    print(f"in all: {whole['caught']} of {whole['mutants']} noticed, {whole['score']:.1%}, {whole['seconds']} s")
     if args.out:
         args.out.write_text(json.dumps(whole, indent=2) + "\n")
     return 0

@@ -1,0 +1,268 @@
+"""Tests of one mutant after the other: a session of pytest that has collected nothing yet is forked for each.
+
+What does not depend on the file under change is imported once, before the forks; the changed text takes the place of
+the file's own when the package is imported in the fork, on no disk. A first fork runs the tests on the package as it is
+and notes which lines of which file each of them runs, and how long it takes; after that a mutant meets only the tests
+that run its line, those first that noticed others of the same file, then the quickest.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.machinery
+import json
+import os
+import resource
+import signal
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+PATIENCE = 300.0
+"""Seconds of the clock after which a mutant that waits for something counts as noticed."""
+ROOM = 6 << 30
+"""Bytes that a fork may take more than the process it comes from."""
+
+
+class Seen(NamedTuple):
+    """What was noted of one test: seconds of the processor, and the lines it runs of each file under change."""
+
+    seconds: float
+    lines: dict[str, list[int]]
+
+
+class Noted(NamedTuple):
+    """What was noted of all tests, and which modules they had loaded at the end, themselves left out."""
+
+    tests: dict[str, Seen]
+    modules: list[str]
+
+
+class Forked(BaseException):
+    """Leads a fork from where it was made back to the session, which then collects and runs."""
+
+
+class Session:
+    """Plugin of pytest: hands a session that has not collected yet to `work`, which forks it as often as it likes."""
+
+    def __init__(self, work: Callable[[Session], None]) -> None:
+        self.work, self.forked = work, False
+        self.order: list[str] | None = None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self, session: pytest.Session) -> bool | None:
+        self.session = session
+        try:
+            self.work(self)
+        except Forked:
+            return None
+        session.items = []
+        return True
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        if self.order is not None:
+            place = {name: i for i, name in enumerate(self.order)}
+            items[:] = sorted((item for item in items if item.nodeid in place), key=lambda item: place[item.nodeid])
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        self._note(report)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._note(report)
+
+    def _note(self, report: pytest.CollectReport | pytest.TestReport) -> None:
+        if report.failed:
+            self.note.write(f"{report.nodeid}\n")
+            self.note.flush()
+
+    def fork(self, tests: Sequence[str], seconds: float, before: Callable[[], None]) -> tuple[int | None, str]:
+        """Run tests in a fork, silently: its exit code (None: it did not end) and what was noted, the names that failed.
+
+        Args:
+            tests: files, or names of tests in the order they are to run.
+            seconds: of the processor that it may take.
+            before: what the fork does first.
+        """
+        with tempfile.TemporaryFile("w+") as note:
+            sys.stdout.flush()
+            process = os.fork()
+            if not process:
+                self._begin(tests, seconds, os.dup(note.fileno()))
+                before()
+                raise Forked
+            code = waited(process)
+            note.seek(0)
+            return code, note.read().strip()
+
+    def _begin(self, tests: Sequence[str], seconds: float, note: int) -> None:
+        """In the fork: limits, silence, and what is to be collected."""
+        os.setsid()
+        resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 1,) * 2)
+        if sys.platform == "linux":
+            size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+            resource.setrlimit(resource.RLIMIT_AS, (size + ROOM,) * 2)
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 1)
+            os.dup2(nowhere.fileno(), 2)
+        self.forked, self.note = True, os.fdopen(note, "w")
+        self.order = list(tests) if any("::" in name for name in tests) else None
+        self.session.config.args = list(dict.fromkeys(name.split("::")[0] for name in tests))
+
+
+def run(root: Path, work: Callable[[Session], None]) -> None:
+    """Open a session of pytest in a folder and hand it to `work`; forks end here."""
+    session = Session(work)
+    options = ["-x", "-q", "-s", "-p", "no:cacheprovider", "-p", "no:xdist", "--doctest-modules", "--rootdir", str(root)]
+    code = pytest.main([*options, "-c", str(root / "pyproject.toml"), str(root / "tests")], plugins=[session])
+    if session.forked:
+        os._exit(int(code))
+
+
+def apart(work: Callable[[], Any]) -> Any:
+    """What `work` gives, as JSON holds it; it runs in a fork, whose imports do not reach the next."""
+    reading, writing = os.pipe()
+    process = os.fork()
+    if not process:
+        try:
+            found = json.dumps(work())
+        except (Exception, SystemExit):
+            traceback.print_exc()
+            os._exit(1)
+        with os.fdopen(writing, "w") as out:
+            out.write(found)
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as into:
+        found = into.read()
+    if os.waitpid(process, 0)[1]:
+        raise SystemExit("a fork failed, see above")
+    return json.loads(found)
+
+
+def waited(process: int) -> int | None:
+    """The exit code of a process, None for one that had to be killed or spent all its seconds."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        ended, status = os.waitpid(process, os.WNOHANG)
+        if ended:
+            code = os.waitstatus_to_exitcode(status)
+            return None if -code in (signal.SIGXCPU, signal.SIGKILL) else code
+        time.sleep(0.01)
+    os.killpg(process, signal.SIGKILL)
+    os.waitpid(process, 0)
+    return None
+
+
+def noted(session: Session, tests: Sequence[str], files: Sequence[Path]) -> Noted:
+    """Run tests on the package as it is, and note which lines of the files each runs.
+
+    Raises:
+        SystemExit: one fails, so they would tell nothing.
+    """
+    tracer = Tracer(files, session)
+    code, found = session.fork(tests, 3600.0, lambda: session.session.config.pluginmanager.register(tracer))
+    if code != 0:
+        raise SystemExit(f"{found or tests}: fails without any mutant, so it would tell nothing")
+    found = json.loads(found)
+    return Noted({name: Seen(*entry) for name, entry in found["tests"].items()}, found["modules"])
+
+
+class Tracer:
+    """Plugin of pytest: notes of each test how long it takes and which lines of some files it runs."""
+
+    def __init__(self, files: Sequence[Path], out: Session) -> None:
+        self.lines: dict[str, set[int]] = {str(path): set() for path in files}
+        self.out = out
+        self.tests: dict[str, Seen] = {}
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item):
+        for lines in self.lines.values():
+            lines.clear()
+        start = time.process_time()
+        sys.settrace(self._enter)
+        yield
+        sys.settrace(None)
+        ran = {path: sorted(lines) for path, lines in self.lines.items() if lines}
+        self.tests[item.nodeid] = Seen(time.process_time() - start, ran)
+
+    def _enter(self, frame: Any, event: str, argument: Any) -> Any:
+        return self._inside if frame.f_code.co_filename in self.lines else None
+
+    def _inside(self, frame: Any, event: str, argument: Any) -> Any:
+        self.lines[frame.f_code.co_filename].add(frame.f_lineno)
+        return self._inside
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        own = str(session.config.rootpath / "tests")
+        modules = [name for name, it in sys.modules.items() if not str(getattr(it, "__file__", "")).startswith(own)]
+        self.out.note.write(json.dumps({"tests": self.tests, "modules": modules}))
+        self.out.note.flush()
+
+
+def warm(modules: Sequence[str], without: str) -> None:
+    """Import what the tests load, save one module and all that depend on it."""
+    sys.modules[without] = None  # type: ignore[assignment]  # whoever imports it fails, and so is not kept
+    with warnings.catch_warnings(action="ignore"):  # of libraries that are looked at from outside
+        for name in modules:
+            try:
+                importlib.import_module(name)
+            except ImportError:
+                continue  # it depends on the module, or was made while the tests ran
+    del sys.modules[without]
+
+
+def put_in_place(path: Path, text: str) -> None:
+    """From here on, importing a file gives this text, and neither reads nor writes compiled code of it."""
+    loader = importlib.machinery.SourceFileLoader
+    read, look = loader.get_data, loader.path_stats
+
+    def get_data(self: Any, asked: str) -> bytes:
+        return text.encode() if asked == str(path) else read(self, asked)
+
+    def path_stats(self: Any, asked: str) -> Any:
+        if asked == str(path):
+            raise OSError("there is no compiled code of a mutant")
+        return look(self, asked)
+
+    loader.get_data, loader.path_stats = get_data, path_stats  # type: ignore[method-assign]
+
+
+def chosen(tests: dict[str, Seen], path: Path, lines: range | None, sharp: Counter[str], budget: float) -> list[str]:
+    """Names of the tests that run one of the lines: those that noticed most mutants, then the quickest.
+
+    Args:
+        lines: None: any line of the file.
+        sharp: how many mutants each test has noticed.
+        budget: seconds that they may take together while nothing fails; what does not fit is not run.
+    """
+    wanted = [
+        name
+        for name, seen in tests.items()
+        if any(lines is None or line in lines for line in seen.lines.get(str(path), ()))
+    ]
+    kept, spent = [], 0.0
+    for name in sorted(wanted, key=lambda name: (-sharp[name], tests[name].seconds)):
+        if spent + tests[name].seconds <= budget or not kept:
+            kept.append(name)
+            spent += tests[name].seconds
+    return kept
+
+
+def noticed(session: Session, path: Path, text: str, tests: dict[str, Seen]) -> str | None:
+    """Who notices that a file has another text: the test that fails, or what happens instead; None: nobody."""
+    if not tests:
+        return None
+    plain = sum(seen.seconds for seen in tests.values())
+    code, failed = session.fork(list(tests), 30 + 5 * plain, lambda: put_in_place(path, text))
+    if code in (0, int(pytest.ExitCode.NO_TESTS_COLLECTED)):
+        return None
+    return failed.partition("\n")[0] or ("does not end" if code is None else f"ends with {code}")
