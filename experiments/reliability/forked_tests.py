@@ -120,8 +120,10 @@ class Session:
 def run(root: Path, work: Callable[[Session], None]) -> None:
     """Open a session of pytest in a folder and hand it to `work`; forks end here."""
     session = Session(work)
-    options = ["-x", "-q", "-s", "-p", "no:cacheprovider", "-p", "no:xdist", "--doctest-modules", "--rootdir", str(root)]
-    code = pytest.main([*options, "-c", str(root / "pyproject.toml"), str(root / "tests")], plugins=[session])
+    # Plain assertions: pytest would read the files that it rewrites by itself, a file whose examples are tests among them.
+    options = ["-x", "-q", "-s", "-p", "no:cacheprovider", "-p", "no:xdist", "--assert=plain", "--doctest-modules"]
+    place = ["--rootdir", str(root), "-c", str(root / "pyproject.toml"), str(root / "tests")]
+    code = pytest.main([*options, *place], plugins=[session])
     if session.forked:
         os._exit(int(code))
 

@@ -92,6 +92,8 @@ def of_file(session: Session, file: str, seen: Noted, args: argparse.Namespace) 
     warm(seen.modules, file.removesuffix(".py").replace("/", "."))
     if (failed := met(ast.unparse(ast.parse(source)), None)) is not None:
         raise SystemExit(f"{file}: {failed} without any mistake, so it would tell nothing")
+    if met("raise RuntimeError('not a module')", None) is None:
+        raise SystemExit(f"{file}: tests pass without it, so they do not meet what is put in its place")
     survivors, by = [], {}
     for mutant in drawn(known, file, args):
         test = met(mutant.text, mutant.lines)
