@@ -32,11 +32,15 @@ ROOM = 6 << 30
 """Bytes that a fork may take more than the process it comes from."""
 
 
+Line = tuple[str, int]
+"""File and number."""
+
+
 class Seen(NamedTuple):
-    """What was noted of one test: seconds of the processor, and the lines it runs of each file under change."""
+    """What was noted of one test: seconds of the processor, and the lines it runs of the files under change."""
 
     seconds: float
-    lines: dict[str, list[int]]
+    lines: frozenset[Line]
 
 
 class Noted(NamedTuple):
@@ -173,34 +177,50 @@ def noted(session: Session, tests: Sequence[str], files: Sequence[Path]) -> Note
     code, found = session.fork(tests, 3600.0, lambda: session.session.config.pluginmanager.register(tracer))
     if code != 0:
         raise SystemExit(f"{found or tests}: fails without any mutant, so it would tell nothing")
-    found = json.loads(found)
-    return Noted({name: Seen(*entry) for name, entry in found["tests"].items()}, found["modules"])
+    told = json.loads(found)
+    tests = {name: Seen(seconds, frozenset(map(tuple, ran))) for name, (seconds, ran) in told["tests"].items()}
+    return Noted(tests, told["modules"])
 
 
 class Tracer:
-    """Plugin of pytest: notes of each test how long it takes and which lines of some files it runs."""
+    """Plugin of pytest: notes of each test how long it takes and which lines of some files it runs.
+
+    What a fixture runs that several tests share is run by each of them: alone, each would have to.
+    """
 
     def __init__(self, files: Sequence[Path], out: Session) -> None:
-        self.lines: dict[str, set[int]] = {str(path): set() for path in files}
-        self.out = out
-        self.tests: dict[str, Seen] = {}
+        self.files, self.out = frozenset(map(str, files)), out
+        self.ran: set[Line] = set()
+        self.shared: dict[tuple[str, str], tuple[float, set[Line]]] = {}
+        self.tests: dict[str, tuple[float, list[Line]]] = {}
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]):
+        outer, self.ran = self.ran, set()
+        start = time.process_time()
+        yield
+        if fixturedef.scope != "function":
+            self.shared[fixturedef.baseid, fixturedef.argname] = (time.process_time() - start, self.ran)
+        self.ran |= outer
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item):
-        for lines in self.lines.values():
-            lines.clear()
+        self.ran = set()
         start = time.process_time()
         sys.settrace(self._enter)
         yield
         sys.settrace(None)
-        ran = {path: sorted(lines) for path, lines in self.lines.items() if lines}
-        self.tests[item.nodeid] = Seen(time.process_time() - start, ran)
+        seconds = time.process_time() - start
+        for (place, name), (cost, ran) in self.shared.items():
+            if name in getattr(item, "fixturenames", ()) and item.nodeid.startswith(place):
+                seconds, self.ran = max(seconds, cost), self.ran | ran
+        self.tests[item.nodeid] = (seconds, sorted(self.ran))
 
     def _enter(self, frame: Any, event: str, argument: Any) -> Any:
-        return self._inside if frame.f_code.co_filename in self.lines else None
+        return self._inside if frame.f_code.co_filename in self.files else None
 
     def _inside(self, frame: Any, event: str, argument: Any) -> Any:
-        self.lines[frame.f_code.co_filename].add(frame.f_lineno)
+        self.ran.add((frame.f_code.co_filename, frame.f_lineno))
         return self._inside
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -210,16 +230,18 @@ class Tracer:
         self.out.note.flush()
 
 
-def warm(modules: Sequence[str], without: str) -> None:
+def warm(modules: Sequence[str], without: str | None = None) -> None:
     """Import what the tests load, save one module and all that depend on it."""
-    sys.modules[without] = None  # type: ignore[assignment]  # whoever imports it fails, and so is not kept
+    if without is not None:
+        sys.modules[without] = None  # type: ignore[assignment]  # whoever imports it fails, and so is not kept
     with warnings.catch_warnings(action="ignore"):  # of libraries that are looked at from outside
         for name in modules:
             try:
                 importlib.import_module(name)
             except ImportError:
                 continue  # it depends on the module, or was made while the tests ran
-    del sys.modules[without]
+    if without is not None:
+        del sys.modules[without]
 
 
 def put_in_place(path: Path, text: str) -> None:
@@ -249,7 +271,7 @@ def chosen(tests: dict[str, Seen], path: Path, lines: range | None, sharp: Count
     wanted = [
         name
         for name, seen in tests.items()
-        if any(lines is None or line in lines for line in seen.lines.get(str(path), ()))
+        if any(file == str(path) and (lines is None or line in lines) for file, line in seen.lines)
     ]
     kept, spent = [], 0.0
     for name in sorted(wanted, key=lambda name: (-sharp[name], tests[name].seconds)):

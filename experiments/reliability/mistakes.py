@@ -2,8 +2,9 @@
 
 One change each: a comparison, an operator or a sign turned, a number one larger, `min` for `max`, True for False, a
 condition or a mask negated, the branches of a conditional expression exchanged. Left as they are: docstrings,
-annotations, imports, decorators, `assert`, what is raised and the text of messages (f-strings), because a test of their
-wording would pin words, not behaviour. A change that could not even run (a name that does not exist) is none.
+annotations, imports, decorators, what is raised and the text of messages (f-strings), because a test of their wording
+would pin words, not behaviour; and assertions, which the `strict` of a `zip` is too: where they hold, nothing changes
+without them. A change that could not even run (a name that does not exist) is none.
 """
 
 from __future__ import annotations
@@ -75,7 +76,8 @@ def code_of(tree: ast.Module) -> Iterator[tuple[ast.AST, range | None]]:
             if name in ("annotation", "returns", "decorator_list"):
                 continue
             for child in value if isinstance(value, list) else [value]:
-                if isinstance(child, ast.AST) and not isinstance(child, KEPT):
+                strict = isinstance(child, ast.keyword) and child.arg == "strict"
+                if isinstance(child, ast.AST) and not isinstance(child, KEPT) and not strict:
                     waiting.append((child, lines_of(node, child, lines)))
 
 
