@@ -124,7 +124,7 @@ class Session:
 def run(root: Path, work: Callable[[Session], None]) -> None:
     """Open a session of pytest in a folder and hand it to `work`; forks end here."""
     session = Session(work)
-    # Plain assertions: pytest would read the files that it rewrites by itself, a file whose examples are tests among them.
+    # Plain assertions: to rewrite them pytest would read files by itself, those whose examples are tests among them.
     options = ["-x", "-q", "-s", "-p", "no:cacheprovider", "-p", "no:xdist", "--assert=plain", "--doctest-modules"]
     place = ["--rootdir", str(root), "-c", str(root / "pyproject.toml"), str(root / "tests")]
     code = pytest.main([*options, *place], plugins=[session])

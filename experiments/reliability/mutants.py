@@ -8,8 +8,8 @@ it, in a fork (`forked_tests.py`); it is noticed when a test fails, breaks down 
     python experiments/reliability/mutants.py --file forecast/windows/lanes.py --each 1000     # every mutant of a file
 
 Survivors are printed with their line. Some change nothing that could be noticed (a tolerance, the size of a buffer);
-they count against the score all the same. So does a mutant that only a test outside the area's list would notice, or
-one beyond the seconds that a mutant may cost (`--budget`).
+they count against the score all the same. So does a mutant that only tests outside the list below would notice, or only
+one beyond the seconds that the tests of a mutant may take (`--budget`): both can only lower the score.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
@@ -30,40 +30,24 @@ sys.path.insert(0, str(ROOT))
 from forked_tests import Noted, Session, apart, chosen, noted, noticed, run, warm  # noqa: E402
 from mistakes import Mutant, mutants  # noqa: E402
 
-
-class Area(NamedTuple):
-    """Files under change, and the tests that are to notice; the examples in the files are tests too."""
-
-    files: tuple[str, ...]
-    tests: tuple[str, ...]
-
-
-AREAS: dict[str, Area] = {
-    "windows": Area(
-        ("forecast/windows/window.py", "forecast/windows/gather.py", "forecast/windows/batches.py"),
-        ("tests/windows",),
+AREAS: dict[str, tuple[str, ...]] = {
+    "windows": ("forecast/windows/window.py", "forecast/windows/gather.py", "forecast/windows/batches.py"),
+    "streams": (
+        "forecast/windows/lanes.py", "forecast/windows/stream.py", "forecast/windows/loading.py",
+        "forecast/nets/memory.py",
     ),
-    "streams": Area(
-        (
-            "forecast/windows/lanes.py", "forecast/windows/stream.py", "forecast/windows/loading.py",
-            "forecast/nets/memory.py",
-        ),
-        ("tests/windows", "tests/nets/test_memory.py"),
-    ),
-    "scaling": Area(
-        ("forecast/nets/scaling.py", "forecast/data/scale.py", "forecast/data/moments.py"),
-        (
-            "tests/nets/test_scaling.py", "tests/nets/test_memory.py", "tests/data/test_scale.py",
-        ),
-    ),
-    "metrics": Area(
-        (
-            "forecast/evaluation/metrics.py", "forecast/evaluation/probabilistic.py", "forecast/evaluation/scores.py",
-            "forecast/evaluation/significance.py",
-        ),
-        ("tests/evaluation",),
+    "scaling": ("forecast/nets/scaling.py", "forecast/data/scale.py", "forecast/data/moments.py"),
+    "metrics": (
+        "forecast/evaluation/metrics.py", "forecast/evaluation/probabilistic.py", "forecast/evaluation/scores.py",
+        "forecast/evaluation/significance.py",
     ),
 }  # fmt: skip
+FILES = tuple(file for files in AREAS.values() for file in files)
+TESTS = (
+    "tests/windows", "tests/nets/test_memory.py", "tests/nets/test_scaling.py", "tests/data/test_scale.py",
+    "tests/evaluation",
+)  # fmt: skip
+"""Quick tests of these files; the examples in the files are tests too."""
 
 
 def drawn(known: list[Mutant], file: str, args: argparse.Namespace) -> list[Mutant]:
@@ -111,31 +95,27 @@ def summed(files: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 def measured(session: Session, args: argparse.Namespace) -> dict[str, Any]:
-    """Areas, one after the other."""
-    areas, everything = {}, {}
-    for name, area in AREAS.items():
-        files = [file for file in area.files if file in (args.file or area.files)]
-        if not files:
-            continue
-        tests = [*(args.tests or area.tests), *files]
-        seen = noted(session, tests, [ROOT / file for file in files])
-        warm([name for name in seen.modules if name.split(".")[0] != "forecast"])
-        found = {}
-        for file in files:
-            entry = found[file] = apart(lambda file=file: of_file(session, file, seen, args))
-            caught = f"{entry['caught']} of {entry['drawn']} noticed"
-            print(f"{file}: {caught}, survivors: {entry['survivors']}", flush=True)
-        areas[name] = summed(found) | {"files": found}
-        everything |= found
-    return summed(everything) | {"areas": areas}
+    """Files, one after the other, and what they amount to."""
+    asked = [file for file in FILES if file in (args.file or FILES)]
+    seen = noted(session, [*(args.tests or TESTS), *asked], [ROOT / file for file in asked])
+    warm([name for name in seen.modules if name.split(".")[0] != "forecast"])
+    found = {}
+    for file in asked:
+        entry = found[file] = apart(lambda file=file: of_file(session, file, seen, args))
+        print(f"{file}: {entry['caught']} of {entry['drawn']} noticed, survivors: {entry['survivors']}", flush=True)
+    areas = {}
+    for name, files in AREAS.items():
+        own = {file: found[file] for file in files if file in found}
+        if own:
+            areas[name] = summed(own) | {"files": own}
+    return summed(found) | {"areas": areas}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    files = [file for area in AREAS.values() for file in area.files]
     parser.add_argument("--each", type=int, default=20, metavar="N", help="mutants of each file, at most")
-    parser.add_argument("--file", action="append", choices=files, help="only this file; repeatable")
-    parser.add_argument("--tests", action="append", metavar="PATH", help="these tests instead of the area's; repeatable")
+    parser.add_argument("--file", action="append", choices=FILES, help="only this file; repeatable")
+    parser.add_argument("--tests", action="append", metavar="PATH", help="instead of the usual tests; repeatable")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--but", type=int, action="append", default=[], metavar="SEED", help="none that this one draws")
     parser.add_argument("--budget", type=float, default=6.0, help="seconds of the processor that a mutant's tests take")

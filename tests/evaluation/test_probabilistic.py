@@ -412,9 +412,7 @@ def test_two_levels_make_a_distribution_and_one_does_not():
     assert distribution_of(bare((0.5,), 1.0)) is None
     two = distribution_of(bare((0.9, 0.1), 5.0, 1.0))
     np.testing.assert_allclose(two.quantiles((0.1, 0.5, 0.9)).ravel(), [1.0, 3.0, 5.0])
-    np.testing.assert_allclose(
-        distribution_of(bare((0.1, 0.9), 5.0, 1.0)).quantiles((0.1, 0.9)).ravel(), [1.0, 5.0]
-    )
+    np.testing.assert_allclose(distribution_of(bare((0.1, 0.9), 5.0, 1.0)).quantiles((0.1, 0.9)).ravel(), [1.0, 5.0])
 
 
 @dataclass
