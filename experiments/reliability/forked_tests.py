@@ -59,6 +59,7 @@ class Session:
 
     def __init__(self, work: Callable[[Session], None]) -> None:
         self.work, self.forked = work, False
+        self.stopped: SystemExit | None = None
         self.order: list[str] | None = None
 
     @pytest.hookimpl(tryfirst=True)
@@ -68,6 +69,8 @@ class Session:
             self.work(self)
         except Forked:
             return None
+        except SystemExit as stop:
+            self.stopped = stop
         session.items = []
         return True
 
@@ -88,7 +91,7 @@ class Session:
             self.note.flush()
 
     def fork(self, tests: Sequence[str], seconds: float, before: Callable[[], None]) -> tuple[int | None, str]:
-        """Run tests in a fork, silently: its exit code (None: it did not end) and what was noted, the names that failed.
+        """Run tests in a fork, silently: its exit code (None: it did not end) and what it noted, such as who failed.
 
         Args:
             tests: files, or names of tests in the order they are to run.
@@ -118,7 +121,8 @@ class Session:
             os.dup2(nowhere.fileno(), 2)
         self.forked, self.note = True, os.fdopen(note, "w")
         self.order = list(tests) if any("::" in name for name in tests) else None
-        self.session.config.args = list(dict.fromkeys(name.split("::")[0] for name in tests))
+        files = dict.fromkeys(name.split("::")[0] for name in tests)
+        self.session.config.args = [str(self.session.config.rootpath / name) for name in files]
 
 
 def run(root: Path, work: Callable[[Session], None]) -> None:
@@ -130,6 +134,8 @@ def run(root: Path, work: Callable[[Session], None]) -> None:
     code = pytest.main([*options, *place], plugins=[session])
     if session.forked:
         os._exit(int(code))
+    if session.stopped:
+        raise session.stopped
 
 
 def apart(work: Callable[[], Any]) -> Any:
@@ -223,7 +229,9 @@ class Tracer:
         self.ran.add((frame.f_code.co_filename, frame.f_lineno))
         return self._inside
 
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        if exitstatus:
+            return
         own = str(session.config.rootpath / "tests")
         modules = [name for name, it in sys.modules.items() if not str(getattr(it, "__file__", "")).startswith(own)]
         self.out.note.write(json.dumps({"tests": self.tests, "modules": modules}))

@@ -4,7 +4,7 @@ Each mutant is one file with one change (`mistakes.py` says which), drawn with a
 it, in a fork (`forked_tests.py`); it is noticed when a test fails, breaks down or does not end.
 
     python experiments/reliability/mutants.py --each 20 --seed 0 --out mutants.json
-    python experiments/reliability/mutants.py --each 20 --seed 1 --but 0       # none that was drawn with the seed 0
+    python experiments/reliability/mutants.py --each 20 --seed 1 --but 0       # none that the seed 0 drew
     python experiments/reliability/mutants.py --file forecast/windows/lanes.py --each 1000     # every mutant of a file
 
 Survivors are printed with their line. Some change nothing that could be noticed (a tolerance, the size of a buffer);
@@ -21,6 +21,8 @@ import random
 import sys
 import time
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +44,6 @@ AREAS: dict[str, tuple[str, ...]] = {
         "forecast/evaluation/significance.py",
     ),
 }  # fmt: skip
-FILES = tuple(file for files in AREAS.values() for file in files)
 TESTS = (
     "tests/windows", "tests/nets/test_memory.py", "tests/nets/test_scaling.py", "tests/data/test_scale.py",
     "tests/evaluation",
@@ -50,31 +51,55 @@ TESTS = (
 """Quick tests of these files; the examples in the files are tests too."""
 
 
+LOOKED_AT = 20
+"""Mutants that a seed left out by `--but` drew of each file (half of a small one's): those that tests were written
+against, and so tell nothing of others."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is put to the test.
+
+    Args:
+        root: folder of a project with `pyproject.toml` and `tests`.
+        areas: files to change, by the name of their area.
+        tests: files or folders of tests.
+    """
+
+    root: Path = ROOT
+    areas: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: AREAS)
+    tests: tuple[str, ...] = TESTS
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        return tuple(file for files in self.areas.values() for file in files)
+
+
 def drawn(known: list[Mutant], file: str, args: argparse.Namespace) -> list[Mutant]:
-    """The mutants of a file that a seed draws, without those that other seeds have drawn."""
+    """The mutants of a file that a seed draws, without those that tests were written against."""
     places = range(len(known))
     taken: set[int] = set()
     for seed in args.but:
-        taken |= set(random.Random(f"{seed} {file}").sample(places, min(args.each, len(known))))
+        taken |= set(random.Random(f"{seed} {file}").sample(places, min(LOOKED_AT, len(known) // 2)))
     left = [place for place in places if place not in taken]
     return [known[i] for i in random.Random(f"{args.seed} {file}").sample(left, min(args.each, len(left)))]
 
 
-def of_file(session: Session, file: str, seen: Noted, args: argparse.Namespace) -> dict[str, Any]:
+def of_file(session: Session, root: Path, file: str, seen: Noted, args: argparse.Namespace) -> dict[str, Any]:
     """Draw mutants of a file and let the tests meet them."""
-    path, started = ROOT / file, time.monotonic()
+    path, started = root / file, time.monotonic()
     sharp: Counter[str] = Counter()
 
-    def met(text: str, lines: range | None) -> str | None:
-        tests = chosen(seen.tests, path, lines, sharp, args.budget)
+    def met(text: str, lines: range | None, budget: float = args.budget) -> str | None:
+        tests = chosen(seen.tests, path, lines, sharp, budget)
         return noticed(session, path, text, {name: seen.tests[name] for name in tests})
 
     source = path.read_text()
     known = mutants(source)
-    warm([name for name in seen.modules if name.startswith("forecast.")], file.removesuffix(".py").replace("/", "."))
-    if (failed := met(ast.unparse(ast.parse(source)), None)) is not None:
+    warm(modules_of(file, seen), file.removesuffix(".py").replace("/", "."))
+    if (failed := met(ast.unparse(ast.parse(source)), None, args.budget / 2)) is not None:
         raise SystemExit(f"{file}: {failed} without any mistake, so it would tell nothing")
-    if met("raise RuntimeError('not a module')", None) is None:
+    if met("raise RuntimeError('not a module')", None, 0.0) is None:
         raise SystemExit(f"{file}: tests pass without it, so they do not meet what is put in its place")
     survivors, by = [], {}
     for mutant in drawn(known, file, args):
@@ -88,42 +113,50 @@ def of_file(session: Session, file: str, seen: Noted, args: argparse.Namespace) 
     return found | {"seconds": round(time.monotonic() - started), "by": by}
 
 
+def modules_of(file: str, seen: Noted) -> list[str]:
+    """Those of the package that a file belongs to."""
+    return [name for name in seen.modules if name.split(".")[0] == Path(file).parts[0]]
+
+
 def summed(files: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Mutants, how many of them were caught, and which share."""
     count, caught = (sum(entry[name] for entry in files.values()) for name in ("drawn", "caught"))
     return {"mutants": count, "caught": caught, "score": round(caught / max(count, 1), 3)}
 
 
-def measured(session: Session, args: argparse.Namespace) -> dict[str, Any]:
+def measured(session: Session, subject: Subject, args: argparse.Namespace) -> dict[str, Any]:
     """Files, one after the other, and what they amount to."""
-    asked = [file for file in FILES if file in (args.file or FILES)]
-    seen = noted(session, [*(args.tests or TESTS), *asked], [ROOT / file for file in asked])
-    warm([name for name in seen.modules if name.split(".")[0] != "forecast"])
+    asked = [file for file in subject.files if file in (args.file or subject.files)]
+    seen = noted(session, [*(args.tests or subject.tests), *asked], [subject.root / file for file in asked])
+    own = set(modules_of(asked[0], seen))
+    warm([name for name in seen.modules if name not in own])
     found = {}
     for file in asked:
-        entry = found[file] = apart(lambda file=file: of_file(session, file, seen, args))
+        entry = found[file] = apart(lambda file=file: of_file(session, subject.root, file, seen, args))
         print(f"{file}: {entry['caught']} of {entry['drawn']} noticed, survivors: {entry['survivors']}", flush=True)
     areas = {}
-    for name, files in AREAS.items():
-        own = {file: found[file] for file in files if file in found}
-        if own:
-            areas[name] = summed(own) | {"files": own}
+    for name, files in subject.areas.items():
+        its = {file: found[file] for file in files if file in found}
+        if its:
+            areas[name] = summed(its) | {"files": its}
     return summed(found) | {"areas": areas}
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None, subject: Subject = Subject()) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--each", type=int, default=20, metavar="N", help="mutants of each file, at most")
-    parser.add_argument("--file", action="append", choices=FILES, help="only this file; repeatable")
+    parser.add_argument("--file", action="append", choices=subject.files, help="only this file; repeatable")
     parser.add_argument("--tests", action="append", metavar="PATH", help="instead of the usual tests; repeatable")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--but", type=int, action="append", default=[], metavar="SEED", help="none that this one draws")
-    parser.add_argument("--budget", type=float, default=6.0, help="seconds of the processor that a mutant's tests take")
+    parser.add_argument(
+        "--but", type=int, action="append", default=[], metavar="SEED", help="none of the first 20 that this draws"
+    )
+    parser.add_argument("--budget", type=float, default=4.0, help="seconds of the processor that a mutant's tests take")
     parser.add_argument("--out", type=Path, help="JSON file to write")
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     whole: dict[str, Any] = {}
     started = time.monotonic()
-    run(ROOT, lambda session: whole.update(measured(session, args)))
+    run(subject.root, lambda session: whole.update(measured(session, subject, args)))
     settings = {name: getattr(args, name) for name in ("each", "seed", "but", "budget")}
     whole = settings | {"seconds": round(time.monotonic() - started)} | whole
     for name, area in whole["areas"].items():

@@ -52,7 +52,7 @@ def about(cells: np.ndarray) -> tuple[float, float]:
 
 
 @given(panels(), st.integers(0, 12))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_statistics_are_those_of_the_observed_cells_of_the_first_rows(panel, until):
     steps = np.minimum(until, panel.lengths)
     center, spread, counts = measured(panel, steps, "level", None, 0.0)
@@ -64,7 +64,7 @@ def test_statistics_are_those_of_the_observed_cells_of_the_first_rows(panel, unt
 
 
 @given(panels(), st.integers(0, 12))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_the_unit_of_changes_is_the_deviation_of_steps_between_two_observed_rows_of_a_series(panel, until):
     steps = np.minimum(until, panel.lengths)
     level, change = (measured(panel, steps, units, None, 0.0) for units in ("level", "change"))
