@@ -28,6 +28,8 @@ import pytest
 
 PATIENCE = 300.0
 """Seconds of the clock after which a mutant that waits for something counts as noticed."""
+CALLS = 200_000
+"""Calls of functions through which a test is followed, to note which lines it runs."""
 ROOM = 6 << 30
 """Bytes that a fork may take more than the process it comes from."""
 
@@ -90,13 +92,16 @@ class Session:
             self.note.write(f"{report.nodeid}\n")
             self.note.flush()
 
-    def fork(self, tests: Sequence[str], seconds: float, before: Callable[[], None]) -> tuple[int | None, str]:
+    def fork(
+        self, tests: Sequence[str], seconds: float, before: Callable[[], None], patience: float = PATIENCE
+    ) -> tuple[int | None, str]:
         """Run tests in a fork, silently: its exit code (None: it did not end) and what it noted, such as who failed.
 
         Args:
             tests: files, or names of tests in the order they are to run.
             seconds: of the processor that it may take.
             before: what the fork does first.
+            patience: seconds of the clock that it may take.
         """
         with tempfile.TemporaryFile("w+") as note:
             sys.stdout.flush()
@@ -105,7 +110,7 @@ class Session:
                 self._begin(tests, seconds, os.dup(note.fileno()))
                 before()
                 raise Forked
-            code = waited(process)
+            code = waited(process, patience)
             note.seek(0)
             return code, note.read().strip()
 
@@ -159,9 +164,9 @@ def apart(work: Callable[[], Any]) -> Any:
     return json.loads(found)
 
 
-def waited(process: int) -> int | None:
+def waited(process: int, patience: float) -> int | None:
     """The exit code of a process, None for one that had to be killed or spent all its seconds."""
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + patience
     while time.monotonic() < until:
         ended, status = os.waitpid(process, os.WNOHANG)
         if ended:
@@ -180,7 +185,8 @@ def noted(session: Session, tests: Sequence[str], files: Sequence[Path]) -> Note
         SystemExit: one fails, so they would tell nothing.
     """
     tracer = Tracer(files, session)
-    code, found = session.fork(tests, 3600.0, lambda: session.session.config.pluginmanager.register(tracer))
+    register = session.session.config.pluginmanager.register
+    code, found = session.fork(tests, 3600.0, lambda: register(tracer), patience=3600.0)
     if code != 0:
         raise SystemExit(f"{found or tests}: fails without any mutant, so it would tell nothing")
     told = json.loads(found)
@@ -191,7 +197,8 @@ def noted(session: Session, tests: Sequence[str], files: Sequence[Path]) -> Note
 class Tracer:
     """Plugin of pytest: notes of each test how long it takes and which lines of some files it runs.
 
-    What a fixture runs that several tests share is run by each of them: alone, each would have to.
+    What a fixture runs that several tests share is run by each of them: alone, each would have to. A test of many
+    examples is followed through its first calls only; a line that none of them runs counts as one it does not run.
     """
 
     def __init__(self, files: Sequence[Path], out: Session) -> None:
@@ -211,7 +218,7 @@ class Tracer:
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item):
-        self.ran = set()
+        self.ran, self.calls = set(), 0
         start = time.process_time()
         sys.settrace(self._enter)
         yield
@@ -223,6 +230,9 @@ class Tracer:
         self.tests[item.nodeid] = (seconds, sorted(self.ran))
 
     def _enter(self, frame: Any, event: str, argument: Any) -> Any:
+        self.calls += 1
+        if self.calls > CALLS:
+            sys.settrace(None)
         return self._inside if frame.f_code.co_filename in self.files else None
 
     def _inside(self, frame: Any, event: str, argument: Any) -> Any:
