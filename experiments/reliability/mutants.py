@@ -1,202 +1,167 @@
 """Figure F16: how many small mistakes in windows, scaling, streams and metrics do the tests notice?
 
-Each mutant is one file with one change (a comparison turned, a sign, a number one larger, `and` for `or`, `min` for
-`max` ...), drawn with a seed. The tests that belong to the file run on a copy of the package that holds the mutant, in
-a forked process that has imported the heavy libraries already; a mutant is caught when a test fails or does not end.
+Each mutant is one file with one change (`mistakes.py` says which), drawn with a seed. The tests that run its line meet
+it, in a fork (`forked_tests.py`); it is noticed when a test fails, breaks down or does not end.
 
-    python experiments/reliability/mutants.py --each 12 --seed 0 --out mutants.json
+    python experiments/reliability/mutants.py --each 20 --seed 0 --out mutants.json
+    python experiments/reliability/mutants.py --each 20 --seed 1 --but 0       # none that the seed 0 drew
     python experiments/reliability/mutants.py --file forecast/windows/lanes.py --each 1000     # every mutant of a file
 
 Survivors are printed with their line. Some change nothing that could be noticed (a tolerance, the size of a buffer);
-they count against the score all the same.
+they count against the score all the same. So does a mutant that only tests outside the list below would notice, or only
+one beyond the seconds that the tests of a mutant may take (`--budget`): both can only lower the score.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
-import copy
-import importlib
 import json
-import multiprocessing
-import os
 import random
-import shutil
-import signal
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-WINDOWS = ("tests/windows", "tests/training/test_windows.py")
-STREAMS = ("tests/windows", "tests/training/test_sharding.py", "tests/training/test_streams.py")
-TESTS: dict[str, tuple[str, ...]] = {
-    "forecast/windows/window.py": WINDOWS,
-    "forecast/windows/gather.py": WINDOWS,
-    "forecast/windows/batches.py": WINDOWS,
-    "forecast/windows/lanes.py": STREAMS,
-    "forecast/windows/stream.py": STREAMS,
-    "forecast/windows/loading.py": STREAMS,
-    "forecast/nets/memory.py": ("tests/nets/test_memory.py", "tests/training/test_streams.py"),
-    "forecast/nets/scaling.py": (
-        "tests/nets/test_scaling.py", "tests/nets/test_memory.py", "tests/nets/test_network.py",
+sys.path.insert(0, str(ROOT))
+
+from forked_tests import Noted, Session, apart, chosen, noted, noticed, run, warm  # noqa: E402
+from mistakes import Mutant, mutants  # noqa: E402
+
+AREAS: dict[str, tuple[str, ...]] = {
+    "windows": ("forecast/windows/window.py", "forecast/windows/gather.py", "forecast/windows/batches.py"),
+    "streams": (
+        "forecast/windows/lanes.py", "forecast/windows/stream.py", "forecast/windows/loading.py",
+        "forecast/nets/memory.py",
     ),
-    "forecast/data/scale.py": (
-        "tests/forecasters/test_precision.py", "tests/forecasters/test_sentinels.py", "tests/windows/test_gather.py",
-        "tests/forecasters/test_heads_everywhere.py", "tests/forecasters/test_categorical.py",
+    "scaling": ("forecast/nets/scaling.py", "forecast/data/scale.py", "forecast/data/moments.py"),
+    "metrics": (
+        "forecast/evaluation/metrics.py", "forecast/evaluation/probabilistic.py", "forecast/evaluation/scores.py",
+        "forecast/evaluation/significance.py",
     ),
-    "forecast/data/moments.py": ("tests/forecasters/test_heads_everywhere.py", "tests/forecasters/test_precision.py"),
-    "forecast/evaluation/metrics.py": ("tests/evaluation",),
-    "forecast/evaluation/probabilistic.py": ("tests/evaluation",),
-    "forecast/evaluation/scores.py": ("tests/evaluation",),
-    "forecast/evaluation/significance.py": ("tests/evaluation",),
 }  # fmt: skip
-HEAVY = ("numpy", "pandas", "torch", "pytorch_lightning", "sklearn.linear_model", "scipy.stats", "statsmodels.api")
-"""Imported once, before the forks; no plugin of pytest, which wants to rewrite those itself."""
-PATIENCE = 300.0
-
-Change = tuple[str, Callable[[Any], None]]
-"""A change of a node: what it is in words, and what makes it, of the same node in a copy of the tree."""
-
-COMPARISONS: dict[type, type] = {
-    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
-    ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
-}  # fmt: skip
-OPERATORS: dict[type, type] = {
-    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult,
-    ast.Mod: ast.FloorDiv, ast.Pow: ast.Mult, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.And: ast.Or,
-    ast.Or: ast.And,
-}  # fmt: skip
-SIGNS: dict[type, type] = {ast.USub: ast.UAdd, ast.Invert: ast.UAdd}
-NAMES = {
-    "min": "max", "max": "min", "any": "all", "all": "any", "minimum": "maximum", "maximum": "minimum", "sum": "mean",
-    "zeros": "ones", "ones": "zeros", "zeros_like": "ones_like", "ones_like": "zeros_like", "floor": "ceil",
-}  # fmt: skip
+TESTS = (
+    "tests/windows", "tests/nets/test_memory.py", "tests/nets/test_scaling.py", "tests/data/test_scale.py",
+    "tests/evaluation",
+)  # fmt: skip
+"""Quick tests of these files; the examples in the files are tests too."""
 
 
-def code_of(tree: ast.Module) -> Iterator[ast.AST]:
-    """Nodes that run: no docstrings, annotations, imports, raised errors or string formatting."""
-    waiting: list[ast.AST] = [tree]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        for name, value in ast.iter_fields(node):
-            if name in ("annotation", "returns", "decorator_list"):
-                continue
-            for child in value if isinstance(value, list) else [value]:
-                if isinstance(child, ast.AST) and not isinstance(
-                    child, ast.Import | ast.ImportFrom | ast.Raise | ast.JoinedStr | ast.Assert
-                ):
-                    waiting.append(child)
+LOOKED_AT = 20
+"""Mutants that a seed left out by `--but` drew of each file (half of a small one's): those that tests were written
+against, and so tell nothing of others."""
 
 
-def mutants(source: str) -> list[tuple[str, str]]:
-    """Every mutant of a file: where and what, and its text."""
-    tree = ast.parse(source)
-    for number, node in enumerate(ast.walk(tree)):
-        node.number = number  # type: ignore[attr-defined]
-    found = []
-    for node in code_of(tree):
-        for what, change in changes(node):
-            twin = copy.deepcopy(tree)
-            same = next(each for each in ast.walk(twin) if each.number == node.number)  # type: ignore[attr-defined]
-            change(same)
-            found.append((f"line {getattr(node, 'lineno', 0)}: {what}", ast.unparse(ast.fix_missing_locations(twin))))
-    return found
+@dataclass(frozen=True)
+class Subject:
+    """What is put to the test.
+
+    Args:
+        root: folder of a project with `pyproject.toml` and `tests`.
+        areas: files to change, by the name of their area.
+        tests: files or folders of tests.
+    """
+
+    root: Path = ROOT
+    areas: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: AREAS)
+    tests: tuple[str, ...] = TESTS
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        return tuple(file for files in self.areas.values() for file in files)
 
 
-def changes(node: ast.AST) -> list[Change]:
-    """Changes that one node offers."""
-    if isinstance(node, ast.Compare):
-        return exchanged(node.ops[0], COMPARISONS, lambda same, new: same.ops.__setitem__(0, new))
-    if isinstance(node, ast.BinOp | ast.AugAssign | ast.BoolOp):
-        return exchanged(node.op, OPERATORS, lambda same, new: setattr(same, "op", new))
-    if isinstance(node, ast.UnaryOp):
-        return exchanged(node.op, SIGNS, lambda same, new: setattr(same, "op", new))
-    if isinstance(node, ast.Constant) and isinstance(node.value, bool):
-        return [(f"{node.value} turned", lambda same: setattr(same, "value", not same.value))]
-    if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
-        return [(f"{node.value} to {node.value + 1}", lambda same: setattr(same, "value", same.value + 1))]
-    for name in ("attr", "id"):
-        if (here := getattr(node, name, None)) in NAMES:
-            return [(f"{here} to {NAMES[here]}", lambda same, field=name: setattr(same, field, NAMES[here]))]
-    return [("branches exchanged", exchange_branches)] if isinstance(node, ast.IfExp) else []
+def drawn(known: list[Mutant], file: str, args: argparse.Namespace) -> list[Mutant]:
+    """The mutants of a file that a seed draws, without those that tests were written against."""
+    places = range(len(known))
+    taken: set[int] = set()
+    for seed in args.but:
+        taken |= set(random.Random(f"{seed} {file}").sample(places, min(LOOKED_AT, len(known) // 2)))
+    left = [place for place in places if place not in taken]
+    return [known[i] for i in random.Random(f"{args.seed} {file}").sample(left, min(args.each, len(left)))]
 
 
-def exchanged(old: ast.AST, table: dict[type, type], put: Callable[[Any, ast.AST], None]) -> list[Change]:
-    """One operator for another, if there is one for it."""
-    if type(old) not in table:
-        return []
-    new = table[type(old)]
-    return [(f"{type(old).__name__} to {new.__name__}", lambda same: put(same, new()))]
+def of_file(session: Session, root: Path, file: str, seen: Noted, args: argparse.Namespace) -> dict[str, Any]:
+    """Draw mutants of a file and let the tests meet them."""
+    path, started = root / file, time.monotonic()
+    sharp: Counter[str] = Counter()
+
+    def met(text: str, lines: range | None, budget: float = args.budget) -> str | None:
+        tests = chosen(seen.tests, path, lines, sharp, budget)
+        return noticed(session, path, text, {name: seen.tests[name] for name in tests})
+
+    source = path.read_text()
+    known = mutants(source)
+    warm(modules_of(file, seen), file.removesuffix(".py").replace("/", "."))
+    if (failed := met(ast.unparse(ast.parse(source)), None, args.budget / 2)) is not None:
+        raise SystemExit(f"{file}: {failed} without any mistake, so it would tell nothing")
+    if met("raise RuntimeError('not a module')", None, 0.0) is None:
+        raise SystemExit(f"{file}: tests pass without it, so they do not meet what is put in its place")
+    survivors, by = [], {}
+    for mutant in drawn(known, file, args):
+        test = met(mutant.text, mutant.lines)
+        if test is None:
+            survivors.append(mutant.where)
+        else:
+            by[mutant.where] = test
+            sharp[test] += test in seen.tests
+    found = {"possible": len(known), "drawn": len(by) + len(survivors), "caught": len(by), "survivors": survivors}
+    return found | {"seconds": round(time.monotonic() - started), "by": by}
 
 
-def exchange_branches(node: ast.IfExp) -> None:
-    """What is taken if so is taken if not."""
-    node.body, node.orelse = node.orelse, node.body
+def modules_of(file: str, seen: Noted) -> list[str]:
+    """Those of the package that a file belongs to."""
+    return [name for name in seen.modules if name.split(".")[0] == Path(file).parts[0]]
 
 
-def noticed(file: str, text: str | None, tests: tuple[str, ...]) -> bool:
-    """Whether the tests of a file notice a mutant of it, in a forked process; `text` None: they are run as it is."""
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        shutil.copytree(ROOT / "forecast", place / "forecast", ignore=shutil.ignore_patterns("__pycache__"))
-        for name in ("datasets", "tests", "experiments"):
-            (place / name).symlink_to(ROOT / name)
-        (place / "pyproject.toml").write_bytes((ROOT / "pyproject.toml").read_bytes())
-        if text is not None:
-            (place / file).write_text(text)
-        child = multiprocessing.get_context("fork").Process(target=run, args=(place, tests))
-        child.start()
-        child.join(PATIENCE)
-        if child.is_alive():
-            os.killpg(child.pid, signal.SIGKILL)
-            child.join()
-            return True
-        return child.exitcode != 0
+def summed(files: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Mutants, how many of them were caught, and which share."""
+    count, caught = (sum(entry[name] for entry in files.values()) for name in ("drawn", "caught"))
+    return {"mutants": count, "caught": caught, "score": round(caught / max(count, 1), 3)}
 
 
-def run(place: Path, tests: tuple[str, ...]) -> None:
-    """Run tests on the package that lies in a folder, silently; the exit code is pytest's."""
-    import pytest
+def measured(session: Session, subject: Subject, args: argparse.Namespace) -> dict[str, Any]:
+    """Files, one after the other, and what they amount to."""
+    asked = [file for file in subject.files if file in (args.file or subject.files)]
+    seen = noted(session, [*(args.tests or subject.tests), *asked], [subject.root / file for file in asked])
+    own = set(modules_of(asked[0], seen))
+    warm([name for name in seen.modules if name not in own])
+    found = {}
+    for file in asked:
+        entry = found[file] = apart(lambda file=file: of_file(session, subject.root, file, seen, args))
+        print(f"{file}: {entry['caught']} of {entry['drawn']} noticed, survivors: {entry['survivors']}", flush=True)
+    areas = {}
+    for name, files in subject.areas.items():
+        its = {file: found[file] for file in files if file in found}
+        if its:
+            areas[name] = summed(its) | {"files": its}
+    return summed(found) | {"areas": areas}
 
-    os.setsid()
-    sys.path.insert(0, str(place))
-    os.chdir(place)
-    with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), 1)
-        os.dup2(nowhere.fileno(), 2)
-    options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--rootdir", str(place), "-c", "pyproject.toml"]
-    os._exit(int(pytest.main([*options, *tests])))
 
-
-def main() -> int:
+def main(argv: Sequence[str] | None = None, subject: Subject = Subject()) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--each", type=int, default=12, metavar="N", help="mutants of each file, at most")
-    parser.add_argument("--file", action="append", choices=tuple(TESTS), help="only this file; repeatable")
+    parser.add_argument("--each", type=int, default=20, metavar="N", help="mutants of each file, at most")
+    parser.add_argument("--file", action="append", choices=subject.files, help="only this file; repeatable")
+    parser.add_argument("--tests", action="append", metavar="PATH", help="instead of the usual tests; repeatable")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--but", type=int, action="append", default=[], metavar="SEED", help="none of the first 20 that this draws"
+    )
+    parser.add_argument("--budget", type=float, default=4.0, help="seconds of the processor that a mutant's tests take")
     parser.add_argument("--out", type=Path, help="JSON file to write")
-    args = parser.parse_args()
-    for name in HEAVY:
-        importlib.import_module(name)
+    args = parser.parse_args(argv)
+    whole: dict[str, Any] = {}
     started = time.monotonic()
-    result: dict[str, dict[str, Any]] = {}
-    for file in args.file or TESTS:
-        if noticed(file, None, TESTS[file]):
-            raise SystemExit(f"{file}: its tests fail without any mutant, so they would tell nothing")
-        known = mutants((ROOT / file).read_text())
-        drawn = random.Random(f"{args.seed} {file}").sample(known, min(args.each, len(known)))
-        survivors = [where for where, text in drawn if not noticed(file, text, TESTS[file])]
-        result[file] = {"possible": len(known), "drawn": len(drawn), "survivors": survivors}
-        print(f"{file}: {len(drawn) - len(survivors)} of {len(drawn)} caught, survivors: {survivors}", flush=True)
-    drawn = sum(entry["drawn"] for entry in result.values())
-    lost = sum(len(entry["survivors"]) for entry in result.values())
-    whole = {"seed": args.seed, "mutants": drawn, "caught": drawn - lost, "score": round(1 - lost / drawn, 3)}
-    whole |= {"seconds": round(time.monotonic() - started), "files": result}
-    print(json.dumps({name: value for name, value in whole.items() if name != "files"}))
+    run(subject.root, lambda session: whole.update(measured(session, subject, args)))
+    settings = {name: getattr(args, name) for name in ("each", "seed", "but", "budget")}
+    whole = settings | {"seconds": round(time.monotonic() - started)} | whole
+    for name, area in whole["areas"].items():
+        print(f"{name}: {area['caught']} of {area['mutants']} noticed, {area['score']:.1%}")
+    print(f"in all: {whole['caught']} of {whole['mutants']} noticed, {whole['score']:.1%}, {whole['seconds']} s")
     if args.out:
         args.out.write_text(json.dumps(whole, indent=2) + "\n")
     return 0

@@ -1,5 +1,7 @@
 """The judge: which origins, who sees what, and what happens to contestants that fail."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,8 @@ from forecast.data.forecast import Forecast
 from forecast.data.panel import Panel
 from forecast.errors import ForecastError, SettingsError
 from forecast.evaluation.backtest import backtest, rolling_origins
-from forecast.evaluation.metrics import DEFAULT, mae
+from forecast.evaluation.metrics import DEFAULT, mae, relmae
+from forecast.evaluation.scores import cell_mean
 
 
 def value(scores, model, metric="mae", series="*", step="*", target="*"):
@@ -189,3 +192,55 @@ def test_the_forecasts_frame_holds_what_was_said_beside_what_happened(walks, mak
     assert row["time"] - row["origin"] == pd.Timedelta(days=2)
     error = (frame["mean"] - frame["actual"]).abs().groupby(frame["model"], observed=True).mean()
     assert error["up"] == pytest.approx(value(scores, "up"))
+
+
+def test_the_forecasts_frame_names_every_cell_of_several_series_and_targets(panel_from, make):
+    both = [np.stack([start + np.arange(9.0), 100 * (start + np.arange(9.0))], axis=1) for start in (0, 50)]
+    scores = backtest(
+        {"naive": make.repeat_last(horizon=3), "up": make.repeat_last(horizon=3, plus=7.0)},
+        panel_from(*both),
+        since=5,
+        metrics=[mae],
+        season=1,
+    )
+    frame, day = scores.forecasts_frame(), np.datetime64("2024-01-01")
+    assert len(frame) == 2 * len(scores.origins) * 3 * 2
+    assert not frame.duplicated(["model", "series", "origin", "step", "target"]).any()
+    for row in frame.itertuples():
+        last = (row.origin - pd.Timestamp(day)).days + (50 if row.series == "s1" else 0)
+        factor = 100 if row.target == "y1" else 1
+        assert row.mean == factor * last + (7.0 if row.model == "up" else 0.0)
+        assert row.actual == factor * (last + row.step)
+        assert (row.time - row.origin).days == row.step
+
+
+def test_an_origin_at_which_a_model_was_not_judged_has_no_loss(panel_from, make):
+    errors = np.array([[[1.0, np.nan], [3.0, 5.0]], [[np.nan, np.nan], [np.nan, np.nan]]])
+    np.testing.assert_array_equal(cell_mean(errors), [3.0, np.nan])
+    scores = backtest({"up": make.repeat_last(plus=1.0)}, panel_from(np.arange(10.0)), since=6, season=1)
+    np.testing.assert_array_equal(scores.losses["up"], [0.5] * 3)
+    np.testing.assert_array_equal(scores.naive_losses, [1.5] * 3)
+
+
+def test_the_scores_of_a_step_are_named_by_it_and_nothing_is_told_of_series_that_were_not_judged(panel_from, make):
+    panel = panel_from(np.arange(10.0), np.arange(3.0), np.arange(10.0))
+    scores = backtest({"naive": make.repeat_last()}, panel, since=6, season=1, metrics=[mae])
+    assert scores.frame["series"].tolist() == ["*", "s0", "s2", "*", "*"]
+    assert scores.frame["step"].tolist() == ["*", "*", "*", 1, 2]
+    assert scores.frame["target"].tolist() == ["*"] * 5
+    assert scores.terms.judged == 2
+
+
+def test_a_score_that_is_known_is_not_computed_again_and_another_one_is(walks, make):
+    scores = backtest({"naive": make.repeat_last()}, walks, since=0.5, season=1, metrics=[mae])
+    known = replace(scores, frame=scores.frame.assign(value=np.arange(len(scores.frame)) + 7.0))
+    assert known.overall(mae) == {"naive": 7.0}
+    assert known.overall(relmae) == {"naive": pytest.approx(1.0)}
+
+
+def test_scores_say_in_a_line_what_they_are_and_who_failed(walks, make):
+    rules = {"naive": make.repeat_last(), "net": make.quitter(2)}
+    said = repr(backtest(rules, walks, since=0.5, season=1))
+    assert said == "Scores(1 models, 3 series, 347 origins, horizon 2, failed: net)"
+    del rules["net"]
+    assert repr(backtest(rules, walks, since=0.5, season=1)).endswith("horizon 2)")

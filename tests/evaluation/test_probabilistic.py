@@ -22,7 +22,17 @@ from forecast.evaluation.leaderboard import leaderboard
 from forecast.evaluation.metrics import direction
 from forecast.evaluation.moves import last_move
 from forecast.evaluation.named import CLASSES, DISTRIBUTIONAL, METRICS, as_metrics
-from forecast.evaluation.probabilistic import coverage, crps, interval_score, log_score, pinball, width, wql
+from forecast.evaluation.probabilistic import (
+    coverage,
+    crps,
+    distribution_of,
+    interval_score,
+    log_score,
+    pinball,
+    quantile,
+    width,
+    wql,
+)
 from forecast.evaluation.tally import overall
 from forecast.forecasters.naive import Naive
 from forecast.sweeps.goals import goals
@@ -338,8 +348,9 @@ def test_metrics_of_intervals_are_named_by_their_level():
     ]
     with pytest.raises(SettingsError, match="did you mean 'crps'"):
         as_metrics(["crsp"])
-    with pytest.raises(SettingsError, match="between 0 and 1"):
-        coverage(90)
+    for level in (90, 1, 1.5, 0, -0.5):
+        with pytest.raises(SettingsError, match="between 0 and 1"):
+            coverage(level)
     with pytest.raises(SettingsError, match="between 0 and 1"):
         as_metrics(["coverage_0"])
 
@@ -359,6 +370,49 @@ def test_bare_levels_are_judged_by_the_line_between_them(judged):
     assert np.isnan(coverage(0.9)(said, actual)).all()
     assert 0 < crps(said, actual).item() < 0.3
     np.testing.assert_allclose(pit(said, actual).item(), 0.1 + 0.3 * 0.8)
+
+
+def bare(levels: tuple[float, ...], *quantiles: float) -> Forecast:
+    """One step of one series, said by its quantiles."""
+    panel = Panel.from_arrays(np.zeros(2), np.arange(2).astype("M8[D]"))
+    return Forecast.at(panel, Origins(np.array([0]), np.array([1])), np.array([[[quantiles]]], dtype=float), levels)
+
+
+@pytest.mark.parametrize(
+    ("actual", "inside", "outside"),
+    [(2.0, 1, 0.0), (6.0, 1, 0.0), (3.0, 1, 0.0), (1.5, 0, 0.5), (9.0, 0, 3.0), (np.nan, np.nan, np.nan)],
+)
+def test_an_interval_holds_its_ends_and_costs_its_width_and_what_lies_outside(judged, actual, inside, outside):
+    said, truth = bare((0.1, 0.5, 0.9), 2.0, 3.0, 6.0), judged(np.array([[[actual]]]), None)[1]
+    np.testing.assert_equal(coverage(0.8)(said, truth).item(), inside)
+    np.testing.assert_equal(width(0.8)(said, truth).item(), 4.0)
+    np.testing.assert_allclose(interval_score(0.8)(said, truth).item(), 4.0 + 2 / 0.2 * outside)
+
+
+@pytest.mark.parametrize(("actual", "loss"), [(5.0, (0.1 * 3 + 0.9 * 1) / 2), (1.0, (0.9 * 1 + 0.1 * 5) / 2)])
+def test_the_pinball_loss_weighs_a_miss_by_the_level_on_its_side(judged, actual, loss):
+    said = bare((0.1, 0.9), 2.0, 4.0 if actual == 5.0 else 6.0)
+    truth = judged(np.array([[[actual]]]), None)[1]
+    np.testing.assert_allclose(pinball(said, truth).item(), loss)
+    np.testing.assert_allclose(wql(said, truth).item(), 2 * loss)
+
+
+def test_a_level_that_was_forecast_is_taken_as_it_was_said_and_another_one_only_of_a_distribution(judged):
+    said = Normal(np.full((1, 1, 1), 3.0), np.ones((1, 1, 1)))
+    both = replace(bare((0.25, 0.5), 7.0, 8.0), distribution=said)
+    for level, expected in ((0.25, 7.0), (0.25 + 1e-9, 7.0), (0.5, 8.0), (0.75, stats.norm(3).ppf(0.75))):
+        np.testing.assert_allclose(quantile(both, level), expected)
+    assert quantile(bare((0.25, 0.5), 7.0, 8.0), 0.251) is None
+    actual = judged(np.array([[[1.0]]]), None)[1]
+    for upper_only in (bare((0.5, 0.9), 2.0, 3.0), bare((0.1, 0.5), 2.0, 3.0)):
+        assert np.isnan(width(0.8)(upper_only, actual)).all()
+
+
+def test_two_levels_make_a_distribution_and_one_does_not():
+    assert distribution_of(bare((0.5,), 1.0)) is None
+    two = distribution_of(bare((0.9, 0.1), 5.0, 1.0))
+    np.testing.assert_allclose(two.quantiles((0.1, 0.5, 0.9)).ravel(), [1.0, 3.0, 5.0])
+    np.testing.assert_allclose(distribution_of(bare((0.1, 0.9), 5.0, 1.0)).quantiles((0.1, 0.9)).ravel(), [1.0, 5.0])
 
 
 @dataclass

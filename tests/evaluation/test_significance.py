@@ -7,7 +7,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from forecast.errors import SettingsError
-from forecast.evaluation.significance import diebold_mariano, holm, pool_by_time
+from forecast.evaluation.significance import diebold_mariano, holm, pool_by_time, spacing
 
 
 def overlapping(n, horizon, seed=0):
@@ -69,9 +69,53 @@ def test_too_few_origins_are_not_tested_and_it_says_why(n, horizon, needed):
     assert not diebold_mariano(np.arange(n + 1.0), np.zeros(n + 1), horizon).reason
 
 
-def test_losses_of_different_lengths_are_refused():
-    with pytest.raises(SettingsError, match="two equally long"):
-        diebold_mariano(np.zeros(10), np.zeros(11), 1)
+def test_losses_of_different_lengths_or_of_more_than_one_value_a_date_are_refused():
+    for a, b in ((np.zeros(10), np.zeros(11)), (np.zeros((10, 2)), np.zeros((10, 2)))):
+        with pytest.raises(SettingsError, match="two equally long"):
+            diebold_mariano(a, b, 1)
+
+
+def test_a_forecast_is_at_least_one_step_long_and_origins_lie_at_least_one_row_apart():
+    assert np.isfinite(diebold_mariano(*overlapping(60, 1), horizon=1, stride=1).statistic)
+    for horizon, stride in ((0, 1), (1, 0)):
+        with pytest.raises(SettingsError, match=f"horizon={horizon}, stride={stride}"):
+            diebold_mariano(*overlapping(60, 1), horizon, stride)
+
+
+def test_losses_that_were_not_judged_are_left_out_of_the_test():
+    a, b = overlapping(60, 2)
+    holes = np.insert(a, [3, 40], [np.nan, np.inf]), np.insert(b, [3, 40], 0.0)
+    assert diebold_mariano(*holes, horizon=2) == diebold_mariano(a, b, horizon=2)
+
+
+def test_a_difference_that_hardly_varies_is_still_tested_and_one_that_never_does_is_certain():
+    wiggle = 1e-6 * np.tile([1.0, -1.0, 0.5], 20)
+    almost = diebold_mariano(1.0 + wiggle, np.zeros(60), 1)
+    assert np.isfinite(almost.statistic)
+    assert almost.statistic == pytest.approx(stats.ttest_1samp(1.0 + wiggle, 0.0).statistic, rel=1e-6)
+    below = diebold_mariano(np.zeros(20), np.full(20, 0.1), 1)
+    assert (below.statistic, below.p_value) == (-np.inf, 0.0)
+
+
+def days(*numbers):
+    return np.array(numbers).astype("M8[D]")
+
+
+def test_dates_lie_a_stride_apart_where_series_keep_step_and_closer_where_they_do_not():
+    assert spacing(days(0, 6, 12, 0, 6, 12), np.array([0, 0, 0, 1, 1, 1]), 6) == 6
+    assert spacing(days(0, 6, 12, 2, 4, 8, 10), np.array([0, 0, 0, 1, 1, 2, 2]), 6) == 2
+    assert spacing(days(0, 2, 4, 6, 1, 3, 5), np.array([0, 0, 0, 0, 1, 1, 1]), 2) == 1
+    assert spacing(days(0, 1, 2, 3, 4), np.array([0, 1, 1, 1, 0]), 1) == 1
+
+
+def test_dates_before_and_behind_those_of_the_longest_series_do_not_count():
+    assert spacing(days(1, 2, 14, 4, 8, 12, 15), np.array([0, 0, 0, 1, 1, 1, 1]), 4) == 3
+    assert spacing(days(1, 2, 14, 4, 8, 12), np.array([0, 2, 2, 1, 1, 1]), 4) == 4
+
+
+def test_a_single_date_leaves_the_stride():
+    assert spacing(days(3), np.array([0]), 5) == 5
+    assert spacing(days(3, 8), np.array([0, 0]), 5) == 5
 
 
 @pytest.mark.parametrize("horizon", [1, 4])
@@ -86,8 +130,8 @@ def overlapping_zero(n, horizon, seed):
 
 
 def test_series_of_one_date_are_pooled_before_testing():
-    days = np.array(["2024-01-03", "2024-01-01", "2024-01-03", "2024-01-02", "2024-01-02"], dtype="M8[D]")
-    assert pool_by_time(np.array([1.0, 5.0, 3.0, np.nan, 7.0]), days).tolist() == [5.0, 7.0, 2.0]
+    dates = np.array(["2024-01-03", "2024-01-01", "2024-01-03", "2024-01-02", "2024-01-02"], dtype="M8[D]")
+    assert pool_by_time(np.array([1.0, 5.0, 3.0, np.nan, 7.0]), dates).tolist() == [5.0, 7.0, 2.0]
 
 
 def test_holm_agrees_with_statsmodels_and_lets_missing_tests_be():

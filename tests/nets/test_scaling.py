@@ -9,7 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forecast.nets.scaling import CAUSAL, SCALINGS, running_moments, scale
+from forecast.errors import SettingsError
+from forecast.nets.scaling import CAUSAL, FLOOR, SCALINGS, require_causal, running_moments, scale
 
 
 def slow_moments(x: list[float], weight: list[float], time_constant: float):
@@ -105,3 +106,106 @@ def test_moments_keep_their_digits_under_mixed_precision():
     with torch.autocast("cpu", torch.bfloat16):
         mixed = running_moments(x, torch.ones_like(x), 5.0)
     assert all(map(torch.equal, [*plain[:2], *plain[2]], [*mixed[:2], *mixed[2]]))
+
+
+def column(values) -> torch.Tensor:
+    return torch.tensor(np.asarray(values), dtype=torch.float64)[None, :, None]
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.4])
+@pytest.mark.parametrize("rows", [255, 256, 257, 700])
+def test_running_moments_of_long_sequences_with_gaps_are_those_of_pandas(rows, missing):
+    rng = np.random.default_rng(rows)
+    x = pd.Series(30 + rng.normal(size=rows).cumsum())
+    seen = rng.random(rows) >= missing
+    seen[0], seen[100:140] = True, missing == 0
+    mean, width, _ = running_moments(column(x), column(seen.astype(float)) if missing else None, 9.0)
+    known = x.where(seen).ewm(alpha=1 - np.exp(-1 / 9.0), adjust=True, ignore_na=False)
+    np.testing.assert_allclose(mean[0, :, 0], known.mean(), rtol=1e-10)
+    np.testing.assert_allclose(width[0, 1:, 0], known.std(bias=True)[1:], rtol=1e-7, atol=1e-8)
+
+
+@pytest.mark.parametrize("factor", [2e-4, 0.01, 1.0, 1e3])
+def test_a_window_is_standardised_by_the_mean_and_deviation_of_what_was_seen_of_it(factor):
+    rng = np.random.default_rng(0)
+    past, seen = 5 + factor * rng.normal(size=(3, 12, 2)), rng.random((3, 12, 2)) > 0.3
+    known = np.ma.array(past, mask=~seen)
+    scaled = scale(torch.tensor(past), torch.tensor(seen), "standard", 5.0)
+    np.testing.assert_allclose(scaled.shift[:, 0], known.mean(axis=1), rtol=1e-12)
+    np.testing.assert_allclose(scaled.spread[:, 0], known.std(axis=1), rtol=1e-9)
+    np.testing.assert_allclose(
+        scaled.past, (past - known.mean(axis=1)[:, None]) / known.std(axis=1)[:, None], rtol=1e-6
+    )
+    whole = scale(torch.tensor(past), None, "standard", 5.0)
+    np.testing.assert_allclose(whole.spread[:, 0], past.std(axis=1), rtol=1e-9)
+
+
+@pytest.mark.parametrize("scaling", ["standard", "running", "difference"])
+def test_a_width_is_kept_down_to_a_ten_thousandth_and_is_one_below(scaling):
+    """Of a saw, whose deviation and changes settle at half its height and at its height."""
+    for height, kept in ((1.0, True), (5e-4, True), (5e-5, False)):
+        spread = scale(column(height * (np.arange(200) % 2)), None, scaling, 30.0).spread[0, -1, 0]
+        expected = height * (1.0 if scaling == "difference" else 0.5)
+        assert float(spread) == pytest.approx(expected if kept else 1.0, rel=0.01)
+
+
+@pytest.mark.parametrize("scaling", ["last", "none"])
+def test_a_shift_alone_leaves_the_units_alone(scaling):
+    past = torch.randn(2, 5, 3)
+    scaled = scale(past, None, scaling, 5.0)
+    assert torch.equal(scaled.shift, past[:, -1:] if scaling == "last" else torch.zeros(2, 1, 3))
+    assert torch.equal(scaled.spread, torch.ones(2, 1, 3))
+    assert torch.equal(scaled.past, past - scaled.shift)
+    assert scaled.moments is None
+
+
+def test_a_window_of_which_nothing_was_seen_keeps_its_units():
+    past = torch.randn(1, 6, 2)
+    scaled = scale(past, torch.zeros(1, 6, 2, dtype=torch.bool), "standard", 5.0)
+    assert torch.equal(scaled.past, past)
+    assert torch.equal(scaled.spread, torch.ones(1, 1, 2))
+    mean, width, moments = running_moments(past, torch.zeros(1, 6, 2), 5.0)
+    assert torch.equal(mean, past[:, :1].expand(-1, 6, -1))
+    assert width.max() <= 1e-8
+    assert not torch.cat(list(moments)[::2]).any()
+
+
+def test_the_first_change_is_counted_from_the_row_before_and_is_none_without_one():
+    past = column([3.0, 5.0, 4.0])
+    alone = scale(past, None, "difference", 6.0)
+    after = scale(past, None, "difference", 6.0, before=column([1.0]))
+    assert alone.spread[0, 0].item() == 1.0
+    assert after.spread[0, 0].item() == pytest.approx(2.0)
+    d = math.exp(-1 / 6.0)
+    assert alone.spread[0, 1].item() == pytest.approx(math.sqrt(4 / (1 + d)))
+    assert after.spread[0, 2].item() == pytest.approx(math.sqrt((4 * d * d + 4 * d + 1) / (1 + d + d * d)))
+    assert torch.equal(alone.shift, past)
+
+
+@pytest.mark.parametrize("gap", [1, 7, 40, 10_000])
+def test_what_was_seen_before_a_gap_weighs_less_by_its_length_when_the_next_value_comes(gap):
+    start = column([2.0, 4.0, 3.0])
+    whole = torch.cat([start, start[:, -1:].expand(-1, gap, -1), column([10.0])], dim=1)
+    weight = torch.ones_like(whole)
+    weight[:, 3 : 3 + gap] = 0
+    mean, width, moments = running_moments(whole, weight, 5.0)
+    w = np.exp(-(gap + 1 + np.arange(2, -1, -1)) / 5.0) if gap < 1000 else np.zeros(3)
+    x, w = np.array([2.0, 4.0, 3.0, 10.0]), np.append(w, 1.0)
+    expected = (w * x).sum() / w.sum()
+    assert mean[0, -1].item() == pytest.approx(expected, rel=1e-9)
+    assert width[0, -1].item() == pytest.approx(
+        math.sqrt((w * (x - expected) ** 2).sum() / w.sum()), rel=1e-6, abs=1e-8
+    )
+    assert moments.weight.item() == pytest.approx(w.sum(), rel=1e-9)
+    _, _, through = running_moments(whole[:, :-1], weight[:, :-1], 5.0)
+    assert through.weight.item() == pytest.approx(max(w[:3].sum() * math.exp(1 / 5.0), FLOOR), rel=1e-9)
+    assert through.squares.item() / through.weight.item() == pytest.approx(width[0, 2].item() ** 2, rel=1e-9)
+
+
+@pytest.mark.parametrize("scaling", SCALINGS)
+def test_only_scalings_that_go_step_by_step_may_be_streamed(scaling):
+    if scaling in ("running", "difference", "none"):
+        require_causal(scaling)
+        return
+    with pytest.raises(SettingsError, match=f"scaling='{scaling}'.*use 'running' or 'difference' or 'none'"):
+        require_causal(scaling)

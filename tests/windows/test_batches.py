@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecast.windows.batches import Batches, Draw
-from forecast.windows.loading import Share
+from forecast.windows.loading import Share, weight
 
 counts, sizes, worlds, seeds = st.integers(1, 40), st.integers(1, 12), st.integers(1, 5), st.none() | st.integers(0, 9)
 
@@ -90,3 +90,26 @@ def test_a_loader_goes_on_where_another_stood_in_the_middle_or_at_the_end_of_a_p
         new.load_state_dict(state)
         found = [*new] if state["position"] == len(old) else [*new, *new]
         assert alike(found, rest)
+
+
+def test_a_loader_that_was_never_read_begins_with_its_first_pass_and_so_does_one_that_resumes_it():
+    fresh, resumed = (Batches(index(20), 6, seed=5) for _ in range(2))
+    assert fresh.state_dict() == {"epoch": -1, "position": 4}
+    resumed.load_state_dict(fresh.state_dict())
+    assert order(resumed) == order(fresh)
+    assert fresh.state_dict() == {"epoch": 0, "position": 4}
+
+
+def test_a_loader_reads_a_pass_it_resumed_once_and_then_the_next():
+    whole, resumed = (Batches(index(20), 6, seed=5) for _ in range(2))
+    first, second = order(whole), order(whole)
+    resumed.load_state_dict({"epoch": 0, "position": 3})
+    assert order(resumed) == first[18:]
+    assert order(resumed) == second
+
+
+def test_a_batch_without_any_observed_cell_weighs_nothing():
+    (draw,) = Batches(index(3), 5, cells=np.zeros(3, dtype=np.int64))
+    assert (draw.own, draw.cells, draw.share) == (0, 0, 0.0)
+    assert weight(1, 1, 1) == 1.0
+    assert weight(3, 4, 2) == 1.5

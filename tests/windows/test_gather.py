@@ -6,12 +6,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from forecast.data.absence import marks
+from forecast.data.cycles import cyclic
 from forecast.data.panel import Origins, Panel
 from forecast.data.scale import Scale
 from forecast.data.schema import Schema
 from forecast.errors import DataError
 from forecast.testing import sample_panel
-from forecast.windows.gather import gather, gather_chunk, index_of, scaled_rows
+from forecast.windows.gather import gather, gather_chunk, index_of, newest, scaled_rows
 from forecast.windows.reach import require_reach
 from forecast.windows.stream import Pace, Stream
 from forecast.windows.window import Window
@@ -198,3 +200,75 @@ def test_a_gathered_turn_is_finite_even_where_a_lane_reads_over_the_end_of_the_p
     for turn in Stream(panel, Window(4, 3).origins(panel), 3, Pace(3, 200, 4)):
         chunk = gather_chunk(rows_of(panel), turn, 4, 3)
         assert all(part.isfinite().all() for part in (chunk.past, chunk.target, chunk.before))
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.2])
+@pytest.mark.parametrize("future", [0, 2])
+def test_a_forecast_sees_the_same_past_and_what_is_known_ahead_and_no_targets(missing, future):
+    panel = sample_panel(4, 3, targets=2, past=1, future=future, static=1, missing=missing)
+    rows = rows_of(panel)
+    index = index_of(panel, Window(4, 3).origins(panel))
+    training, asked = gather(rows, index, 4, 3), gather(rows, index, 4, 3, targets=False)
+    assert asked.target.shape == (len(index), 0, 2)
+    assert asked.target_seen is None
+    assert asked.future.shape == (len(index), 3, future)
+    for name in ("past", "future", "static", "past_seen"):
+        one, other = getattr(training, name), getattr(asked, name)
+        assert one is other is None or torch.equal(one, other)
+
+
+def test_the_newest_values_at_origins_are_the_last_of_their_contexts():
+    panel = sample_panel(4, 3, targets=2, past=1)
+    rows, origins = rows_of(panel), Window(4, 3).origins(panel)
+    batch = gather(rows, index_of(panel, origins), 4, 3)
+    assert np.array_equal(newest(rows, panel, origins), batch.past[:, -1, :2])
+    assert torch.equal(batch.last, batch.past[:, 3:, :2])
+    place = panel.offsets[origins.series] + origins.step
+    assert index_of(panel, origins).tolist() == np.column_stack([place, origins.series]).tolist()
+
+
+def test_the_newest_values_of_a_turn_are_those_at_each_of_its_steps():
+    panel = sample_panel(4, 3, targets=2, past=1)
+    for turn in Stream(panel, Window(4, 3).origins(panel), 3, Pace(2, 7, 3)):
+        chunk = gather_chunk(rows_of(panel), turn, 4, 3)
+        assert chunk.last.shape == (2 * 7, 1, 2)
+        for lane in range(2):
+            for step in range(7):
+                assert torch.equal(chunk.last[lane * 7 + step, 0], chunk.past[lane, step, :2])
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.2])
+@pytest.mark.parametrize("ahead", [False, True])
+@pytest.mark.parametrize(
+    ("cycles", "gaps"), [(("week",), ()), ((), ("y0", "x0")), (("week", "year"), ("x0",)), ((), ())]
+)
+def test_added_inputs_stand_behind_the_covariates_of_their_role_and_are_always_there(missing, ahead, cycles, gaps):
+    panel = sample_panel(4, 3, targets=2, past=1, future=2, missing=missing)
+    schema = panel.schema
+    names = {old: new for old, new in zip(schema.channels, ("y0", "y1", "x0", "f0", "f1"), strict=True)}
+    gaps = tuple(old for old, new in names.items() if new in gaps)
+    scale = Scale.fit(panel).of(panel, 4)
+    plain = scaled_rows(panel, scale, torch.float64)
+    wide = scaled_rows(panel, scale, torch.float64, cycles, ahead, gaps)
+    waves, there = cyclic(panel.times, cycles), marks(panel, gaps)
+    assert wide.layout == (2, 1 + there.shape[1] + (0 if ahead else waves.shape[1]), 2 + ahead * waves.shape[1], 0)
+    own, known = plain.values[:, :3], plain.values[:, 3:]
+    expected = [own, there, known, waves] if ahead else [own, waves, there, known]
+    assert np.array_equal(wide.values, np.concatenate(expected, axis=1))
+    if plain.seen is None:
+        assert wide.seen is None
+    else:
+        full = [np.ones(part.shape, dtype=bool) for part in expected]
+        full[0], full[2 if ahead else 3] = plain.seen[:, :3], plain.seen[:, 3:]
+        assert np.array_equal(wide.seen, np.concatenate(full, axis=1))
+    moved = wide.to("cpu", torch.float32)
+    assert (moved.values.dtype, moved.static.dtype, moved.layout) == (torch.float32, torch.float32, wide.layout)
+    assert (moved.seen is None) == (wide.seen is None)
+
+
+def test_a_table_shorter_than_a_window_has_none_and_one_of_its_length_has_one():
+    panel = Panel.from_arrays(np.arange(5.0), np.arange(5).astype("M8[D]"))
+    nobody = torch.zeros((0, 2), dtype=torch.int64)
+    assert gather(rows_of(panel, 2), nobody, 4, 3).past.shape == (0, 4, 1)
+    whole = gather(rows_of(panel, 2), torch.tensor([[3, 0]]), 3, 2)
+    assert torch.equal(torch.cat([whole.past, whole.target], dim=1)[0], rows_of(panel, 2).values)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from passes import epochs, one_pass, paces, panel_of, panels, readings, seeds, streams, windows, worlds
 
 from forecast.data.panel import Origins
-from forecast.windows.lanes import lay_out, segments
+from forecast.windows.lanes import Segments, lay_out, segments
 from forecast.windows.stream import Pace, Stream
 from forecast.windows.window import Window
 
@@ -129,3 +129,52 @@ def test_no_origins_are_no_turns():
     assert len(parts) == 0
     assert lay_out(parts, 3, 4, 2, None).row.shape == (0, 3)
     assert list(Stream(panel, nothing, 2, Pace(3, 4, 2))) == []
+
+
+def stretches(*rows: int, begin: int = 0, first: int = 100) -> Segments:
+    """Segments of so many rows, each of a series of its own that begins `first - begin` rows before."""
+    starts = np.arange(len(rows)) * 1000
+    return Segments(np.arange(len(rows)), starts + begin, starts + first, starts + first + np.array(rows))
+
+
+@pytest.mark.parametrize("needed", [1, 7, 8, 9, 20])
+def test_one_turn_more_is_read_from_eight_on_where_that_leaves_more_places_for_the_edges(needed):
+    full, reach = stretches(5 * needed - 3), stretches(5 * needed - 3, begin=97)
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        assert len(lay_out(full, 1, 5, 3, rng).row) == needed + (needed >= 8)
+        assert len(lay_out(reach, 1, 5, 3, rng).row) == needed
+        # A turn of room is there already: a turn more would leave no more of it.
+        assert len(lay_out(stretches(5 * needed - 4 - 3), 1, 5, 3, rng).row) == needed
+    assert len(lay_out(full, 1, 5, 3, None).row) == needed
+
+
+def test_long_segments_are_packed_first_so_that_lanes_end_together():
+    parts = stretches(10, 9, 10, 40, 8, 10, 20)
+    for seed in range(30):
+        turns = lay_out(parts, 3, 10, 0, np.random.default_rng(seed))
+        assert len(turns.row) == 4
+        assert (turns.segment >= 0).sum() == 11
+
+
+def test_a_segment_is_as_long_as_it_needs_and_begins_where_its_lane_is_free():
+    turns = lay_out(stretches(25, 5, 12), 2, 10, 0, None)
+    assert turns.segment.T.tolist() == [[0, 0, 0], [1, 2, 2]]
+    assert turns.fresh.T.tolist() == [[True, False, False], [True, True, False]]
+    assert turns.row.T.tolist() == [[100, 110, 120], [1100, 2100, 2110]]
+
+
+def test_an_idle_lane_is_fresh_and_stands_at_the_first_row():
+    turns = lay_out(stretches(25), 3, 10, 0, None)
+    assert turns.segment.T.tolist() == [[0, 0, 0], [-1] * 3, [-1] * 3]
+    assert turns.fresh.T.tolist() == [[True, False, False], [True] * 3, [True] * 3]
+    assert not turns.row[:, 1:].any()
+
+
+def test_a_series_is_cut_into_no_more_segments_than_it_has_rows():
+    panel = panel_of([12, 7])
+    origins = Window(4, 2).origins(panel)
+    parts = segments(panel, origins, 100)
+    assert len(parts) == len(origins) == 9
+    assert (parts.stop - parts.first == 1).all()
+    assert [len(segments(panel, origins, lanes)) for lanes in (1, 2, 3, 4)] == [2, 3, 3, 4]

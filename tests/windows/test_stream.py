@@ -7,10 +7,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from passes import one_pass, paces, panel_of, panels, seeds, streams, windows, worlds
 
-from forecast.data.panel import Panel
+from forecast.data.panel import Origins, Panel
 from forecast.errors import SettingsError
 from forecast.windows.feeds import Streamed
-from forecast.windows.stream import Pace, Stream, Turn
+from forecast.windows.stream import Pace, Stream, Turn, cells_ahead
 from forecast.windows.window import Window
 
 
@@ -169,3 +169,19 @@ def test_a_stream_draws_no_global_random_numbers():
     before = torch.get_rng_state()
     list(Stream(panel := panel_of([50]), Window(5, 2).origins(panel), 2, Pace(2, 4, 4), seed=1))
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_lane_without_anything_to_read_names_a_row_and_a_series_that_exist_and_asks_nothing():
+    panel = panel_of([9])
+    (turn,) = Stream(panel, Window(6, 2).origins(panel), 2, Pace(3, 4, 0))
+    assert turn.index.tolist() == [[5, 0, 0, 1], [6, 0, 0, 1], [0, 0, 0, 1]]
+    assert turn.asked.tolist() == [[True, False, False, False]] * 2 + [[False] * 4]
+    assert (turn.own, turn.cells, turn.whole, turn.share) == (4, 4, False, 1.0)
+
+
+def test_cells_ahead_are_the_observed_targets_of_the_horizon():
+    values = np.array([[1.0, np.nan], [2.0, 2.0], [np.nan, np.nan], [4.0, np.nan], [5.0, 5.0]])
+    panel = Panel.from_arrays(values, np.arange(5).astype("M8[D]"))
+    origins = Origins(np.zeros(4, dtype=np.int64), np.arange(4))
+    assert cells_ahead(panel, origins, 1).tolist() == [1, 2, 0, 1]
+    assert cells_ahead(panel, origins[:3], 2).tolist() == [3, 2, 1]

@@ -104,6 +104,33 @@ def test_a_series_that_is_too_short_is_named_with_what_it_has_and_needs():
         split(panel, Window(3, 3), 0.2)
 
 
+def test_a_series_that_just_holds_a_window_trains_on_it():
+    for rows in (5, 6):
+        parts = split(panel_of(np.arange(float(rows))), Window(3, 2), 0)
+        assert parts.training.step.tolist() == list(range(3, rows - 1))
+        assert parts.cut.tolist() == [rows]
+    with pytest.raises(TrainingError, match="need 5 training rows"):
+        split(panel_of(np.arange(4.0)), Window(3, 2), 0)
+
+
+def test_a_small_share_of_validation_just_holds_a_horizon():
+    parts = split(panel_of(np.arange(20.0)), Window(3, 2), 0.1)
+    assert (parts.cut.tolist(), parts.validation.step.tolist()) == ([18], [18])
+    with pytest.raises(TrainingError, match="need 3 validation rows"):
+        split(panel_of(np.arange(20.0)), Window(3, 3), 0.1)
+
+
+@pytest.mark.parametrize(("count", "more"), [(5, False), (6, True)])
+def test_the_five_longest_of_the_series_that_are_too_short_are_named(count, more):
+    panel = panel_of(*[np.arange(2.0 + i) for i in range(count)], names=[f"shop{i}" for i in range(count)])
+    with pytest.raises(TrainingError) as caught:
+        split(panel, Window(9, 4), 0.2)
+    told = str(caught.value)
+    named = [f"series 'shop{i}' has {2 + i}" for i in reversed(range(count))][:5]
+    assert ", ".join(named) + (" ..." if more else ".") in told
+    assert told.count("has") == 5
+
+
 def test_two_rows_are_too_short_to_split_and_say_so():
     with pytest.raises(TrainingError, match="no training windows"):
         split(panel_of(np.arange(2.0)), Window(1, 1), 0.2)
@@ -115,6 +142,15 @@ def test_two_rows_are_too_short_to_split_and_say_so():
 def test_a_window_is_made_of_whole_steps(settings):
     with pytest.raises(SettingsError, match="whole number"):
         Window(**({"context": 3, "horizon": 2} | settings))
+
+
+@pytest.mark.parametrize("name", ["context", "horizon", "stride"])
+def test_a_window_is_at_most_as_long_as_a_memory_holds(name):
+    longest = Window(**({"context": 3, "horizon": 2} | {name: 1_000_000}))
+    assert longest.length == longest.context + longest.horizon
+    with pytest.raises(SettingsError, match=f"{name}=1000001: at most 1,000,000 steps"):
+        Window(**({"context": 3, "horizon": 2} | {name: 1_000_001}))
+    assert Window(**({"context": 1, "horizon": 1} | {name: np.int64(1)})).stride == 1
 
 
 @pytest.mark.parametrize("fraction", [-0.1, 1.0, 7])
