@@ -17,6 +17,7 @@ from forecast.data.schema import Schema
 from forecast.errors import NotFittedError
 from forecast.forecasters.keeping import keeping, settings_of, slot_of
 from forecast.forecasters.live.forecaster import Live
+from forecast.forecasters.overview import recurrent_html
 from forecast.forecasters.provenance import Provenance, Savable
 from forecast.forecasters.saying import as_forecast, for_targets, measure_of, needs_noise, said, scaling_of
 from forecast.forecasters.start import Belongings, Start, Taken
@@ -209,6 +210,9 @@ class Recurrent(Savable):
             self.noise = self._errors(panel, data.split.validation if training.validation else data.split.training)
         self.fitted_on = Provenance.of(panel)
         return self
+
+    def _repr_html_(self) -> str:
+        return recurrent_html(self)
 
     @property
     def belongings(self) -> Belongings:

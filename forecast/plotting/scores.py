@@ -10,17 +10,18 @@ import pandas as pd
 
 from forecast.errors import SettingsError, did_you_mean
 from forecast.plotting.style import (
-    DASHES,
     FAMILIES,
     FAMILY_NAMES,
     INK,
-    MARKERS,
-    PALETTE,
     SOFT,
+    XLABEL,
     Axes,
     axes,
+    legend_below,
     look,
     plt,
+    stroke,
+    titled,
 )
 
 MOST_LINES = 8
@@ -103,10 +104,10 @@ def _gain(percent: float) -> str:
 
 def _score_words(ax: Axes, by: str, baseline: str, families: Sequence[str]) -> None:
     if by == "mae":
-        ax.set_title(f"Mean absolute error (against {baseline})")
+        titled(ax, f"Mean absolute error (against {baseline})")
         ax.set_xlabel("mean absolute error; shorter is better")
     else:
-        ax.set_title(f"Mean absolute error saved against {baseline}")
+        titled(ax, f"Mean absolute error saved against {baseline}")
         ax.set_xlabel(f"1 − error / error of {baseline}, percent; further right is better")
     ax.grid(axis="y", visible=False)
     ax.tick_params(axis="y", length=0)
@@ -117,7 +118,7 @@ def _score_words(ax: Axes, by: str, baseline: str, families: Sequence[str]) -> N
     present = [family for family in FAMILIES if family in families]
     handles = [plt.Rectangle((0, 0), 1, 1, color=FAMILIES[family]) for family in present]
     names = [FAMILY_NAMES[family] for family in present]
-    ax.legend(handles, names, loc="upper left", bbox_to_anchor=(0.0, -48 / ax.bbox.height), ncols=3, borderaxespad=0.0)
+    legend_below(ax, handles, names, down=XLABEL)
 
 
 def plot_steps(
@@ -143,9 +144,7 @@ def plot_steps(
             ax.plot(
                 steps,
                 table[model].to_numpy(dtype=np.float64),
-                color=PALETTE[rank % len(PALETTE)],
-                ls=DASHES[rank // len(PALETTE) % len(DASHES)],
-                marker=MARKERS[rank % len(MARKERS)],
+                **stroke(rank),
                 markevery=1 if len(steps) <= MARKED else (rank % 8, max(len(steps) // 8, 1)),
                 ms=5,
                 label=model,
@@ -183,7 +182,7 @@ def _models(frame: pd.DataFrame, metric: str, models: Sequence[str] | None) -> l
 
 def _step_words(ax: Axes, metric: str, steps: np.ndarray, few: str) -> None:
     words = WORDS.get(metric, metric)
-    ax.set_title(f"{words[:1].upper() if words.islower() else words[:1]}{words[1:]} by step of the horizon{few}")
+    titled(ax, f"{words[:1].upper() if words.islower() else words[:1]}{words[1:]} by step of the horizon{few}")
     ax.set_xlabel("steps ahead")
     ax.set_ylabel(words)
     if len(steps) <= MARKED:
