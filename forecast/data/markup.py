@@ -9,8 +9,8 @@ import html
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-LONGEST = 60
-"""Letters of a cell; names can have any length."""
+LONGEST, WIDEST = 60, 240
+"""Letters of a cell of a table, and of a description; names can have any length."""
 
 
 def block(title: str, *parts: str) -> str:
@@ -31,7 +31,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], texts: int = 1) ->
         rows: cells.
         texts: how many of the first columns stand to the left, as text does; the others to the right.
     """
-    lines = ["".join(_cell("td", cell, place < texts) for place, cell in enumerate(row)) for row in rows]
+    most = LONGEST if head else WIDEST
+    lines = ["".join(_cell("td", cell, place < texts, most) for place, cell in enumerate(row)) for row in rows]
     if not lines:
         return ""
     named = "".join(_cell("th", name, place < texts) for place, name in enumerate(head))
@@ -50,9 +51,8 @@ def notes(lines: Iterable[str]) -> str:
     return f"<p><small>{said}</small></p>" if said else ""
 
 
-def _cell(tag: str, text: str, left: bool) -> str:
-    text = str(text)
-    short = text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+def _cell(tag: str, text: str, left: bool, most: int = LONGEST) -> str:
+    short = text if len(text) <= most else f"{text[: most - 1]}…"
     return f'<{tag} style="text-align:{"left" if left else "right"}">{html.escape(short)}</{tag}>'
 
 

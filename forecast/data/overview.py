@@ -39,7 +39,7 @@ def panel_html(panel: Panel) -> str:
         "static": _names(panel.schema.static),
         "categorical": _names(panel.schema.categorical),
         "missing": f"{counted(missing, 'target cell')}{share}" if missing else "no target cell",
-        "absent": f"{counted(int(gone.sum()), 'stamp')} that the calendar expects" if gone.any() else "no stamp",
+        "absent": f"{counted(int(gone.sum()), _stamp(panel))} that the calendar expects" if gone.any() else "no stamp",
     }
     head = ("series", "rows", "from", "to", "missing", "absent")
     more = len(panel.series) - SERIES
@@ -49,6 +49,10 @@ def panel_html(panel: Panel) -> str:
     title = f"Panel: {counted(len(panel.series), 'series', 'series')}, {counted(len(panel.times), 'row')}"
     several = table(head, _series(panel, gone)) if len(panel.series) > 1 else ""
     return block(title, pairs(known), several, notes(said))
+
+
+def _stamp(panel: Panel) -> str:
+    return "weekday" if panel.calendar.kind == "business" and panel.calendar.exchange is None else "stamp"
 
 
 def _absent(panel: Panel) -> np.ndarray:
@@ -89,7 +93,7 @@ def forecast_html(forecast: Forecast) -> str:
         "targets": _names(forecast.targets),
         "says": "classes" if isinstance(forecast.distribution, Categories) else _says(forecast),
     }
-    texts = ("series", "made at", "time", "target") if targets > 1 else ("series", "made at", "time")
+    texts = (*(("series",) if any(forecast.series) else ()), "made at", "time", *(("target",) if targets > 1 else ()))
     head = (*texts, "forecast", *(f"{share:.0%} interval".replace("%", " %") for share in intervals))
     left = origins * steps * targets - shown * each
     said = [f"and {counted(left, 'more value')}; to_frame() has them all"] if left else []
@@ -123,8 +127,8 @@ def _values(
         name = forecast.series[int(forecast.origins.series[origin])]
         for cell in range(each):
             step, target = divmod(cell, targets)
-            texts = (name, day(forecast.known[origin]), day(forecast.times[origin, step]))
-            texts += (forecast.targets[target],) if targets > 1 else ()
+            texts = (*((name,) if any(forecast.series) else ()), day(forecast.known[origin]))
+            texts += (day(forecast.times[origin, step]), *((forecast.targets[target],) if targets > 1 else ()))
             point = significant(float(forecast.point[origin, step, target]), DIGITS)
             if labels and modes is not None:
                 point = str(labels[int(modes[origin, step, target])])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -97,7 +97,7 @@ def plot(
             times = said.times[shown[model].where].astype("datetime64[us]")
             draw_forecast(ax, said, shown[model], model, rank if len(models) > 1 else None, times)
         ax.axvline(shown[name].known, color=SOFT, lw=1.0, ls=BORDER, zorder=1)  # pyrefly: ignore[bad-argument-type]
-        _words(ax, first, shown[name], panel.categories.get(shown[name].target))
+        _words(ax, models, shown[name], panel.categories.get(shown[name].target))
     return ax
 
 
@@ -157,12 +157,15 @@ def draw_forecast(ax: Axes, forecast: Forecast, shown: Shown, model: str, rank: 
     every = 1 if few else (rank or 0, max(len(times) // 6, 1))  # markers tell models apart also along long horizons
     if rank is None and not few:
         look_alike["marker"] = ""
-    _bands(ax, forecast, shown, times, look_alike["color"], None if rank is None else model)
+    _bands(ax, forecast, shown, times, look_alike, None if rank is None else model)
     point = forecast.point[shown.where, :, shown.column]
     ax.plot(times, point, **look_alike, markevery=every, ms=4, label=model, zorder=4)
 
 
-def _bands(ax: Axes, forecast: Forecast, shown: Shown, times: np.ndarray, color: str, model: str | None) -> None:
+def _bands(
+    ax: Axes, forecast: Forecast, shown: Shown, times: np.ndarray, alike: Mapping[str, Any], model: str | None
+) -> None:
+    color, dash = alike["color"], alike["ls"]
     levels = np.asarray(forecast.levels)
     low = [level for level in sorted(forecast.levels) if level < 0.5 and np.isclose(levels, 1 - level).any()]
     for rank, level in enumerate(low if model is None else low[:1]):
@@ -171,14 +174,17 @@ def _bands(ax: Axes, forecast: Forecast, shown: Shown, times: np.ndarray, color:
         label = f"{100 * (1 - 2 * level):.0f} % interval"
         alpha = 0.16 + 0.16 * rank / max(len(low) - 1, 1)
         if model is not None:
-            label, alpha = f"{model}, {label}", 0.14
+            label, alpha = f"{model}, {label}", 0.12
+            for edge in (lower, upper):
+                ax.plot(times, edge, color=color, ls=dash, lw=0.8, alpha=0.7, zorder=2)
         if len(times) == 1:
             ax.vlines(times, lower, upper, color=color, alpha=2 * alpha, lw=6, label=label, zorder=2)
         else:
             ax.fill_between(times, lower, upper, color=color, alpha=alpha, lw=0, label=label, zorder=2)
 
 
-def _words(ax: Axes, forecast: Forecast, shown: Shown, categories: tuple[str, ...] | None) -> None:
+def _words(ax: Axes, said: Mapping[str, Forecast], shown: Shown, categories: tuple[str, ...] | None) -> None:
+    forecast = next(iter(said.values()))
     horizon = forecast.values.shape[1]
     of = f"{shown.target} of {shown.series}" if len(forecast.series) > 1 else shown.target
     titled(ax, f"{of}: forecast made at {day(shown.known)}, {horizon} step{'s' if horizon > 1 else ''} ahead")
@@ -187,4 +193,6 @@ def _words(ax: Axes, forecast: Forecast, shown: Shown, categories: tuple[str, ..
         ax.set_yticks(range(len(categories)), categories)
     ax.margins(x=0.02)
     concise_dates(ax)
-    legend_below(ax)
+    handles, names = ax.get_legend_handles_labels()
+    order = sorted(range(len(names)), key=lambda place: len(said) > 1 and names[place].endswith("interval"))
+    legend_below(ax, [handles[place] for place in order], [names[place] for place in order])

@@ -17,6 +17,7 @@ from forecast.plotting.style import (
     XLABEL,
     Axes,
     axes,
+    inches,
     legend_below,
     look,
     plt,
@@ -77,6 +78,8 @@ def plot_scores(leaderboard: Board, by: Literal["mae", "skill"] = "mae", ax: Axe
         notes = _notes(values, drawn, frame["skill"].to_numpy(dtype=np.float64), at, by)
         under = {"facecolor": ax.get_facecolor(), "edgecolor": "none", "pad": 0.6}  # no line through the figures
         ax.bar_label(bars, notes, padding=4, fontsize=9, color=INK, bbox=under)
+        room = (5.0 * max(map(len, notes)) + 8) / 72 / inches(ax)  # of the axes, for the longest figure
+        ax.margins(x=max(0.3, room / (1 - min(room, 0.7))), y=0.02)
         _score_words(ax, by, leaderboard.baseline, families)
     return ax
 
@@ -112,7 +115,6 @@ def _score_words(ax: Axes, by: str, baseline: str, families: Sequence[str]) -> N
     ax.grid(axis="y", visible=False)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
-    ax.margins(x=0.3, y=0.02)
     if by == "mae":
         ax.set_xlim(left=0)
     present = [family for family in FAMILIES if family in families]

@@ -104,7 +104,7 @@ def legend_below(ax: Axes, handles: Sequence[Any] = (), names: Sequence[str] = (
         down: points below the axis.
     """
     said = tuple(names) or tuple(ax.get_legend_handles_labels()[1])
-    widest = max((len(name) for name in said), default=0) * 0.55 * LEGEND + 40
+    widest = max((len(name) for name in said), default=0) * 0.5 * LEGEND + 32
     columns = max(min(int(inches(ax) * 72 / widest), 6, len(said)), 1) if said else 1
     place = ax.transAxes + ScaledTranslation(0.0, -down / 72, ax.get_figure(root=True).dpi_scale_trans)  # pyrefly: ignore
     given = {"handles": handles, "labels": names} if handles else {}
