@@ -131,7 +131,7 @@ def compare(experiment: Experiment, panel: Panel, progress: bool = False, folder
 
     Args:
         panel: the data of the experiment.
-        progress: show bars, where stderr is a terminal.
+        progress: show bars, in a terminal or a notebook.
         folder: of the run; keeps results and checkpoints, and what is there is not computed again.
 
     Raises:

@@ -89,7 +89,7 @@ class Recurrent(Savable):
         history: losses of the last fit, None before.
         start: weights that fits begin with (`warm_start`, `pretrain`); None: drawn ones.
         taken: what became of them in the last fit.
-        progress: show a bar while training.
+        progress: show a bar while training, in a terminal or a notebook.
         watch: called after every epoch of a fit in this process; True ends it.
         keeping: folder of a run, and a name in it, where fits keep checkpoints and go on from them.
     """

@@ -137,7 +137,7 @@ def fit(
     Without a slot nothing is left on disk; no logger is made: use your own Trainer for that.
 
     Args:
-        progress: show a bar with the remaining time on stderr.
+        progress: show a bar with the remaining time, in a terminal or a notebook.
         watch: called after every epoch; True ends the fit. For fits in one process.
         slot: where to keep checkpoints, and to go on from the one that is there.
 
@@ -150,7 +150,8 @@ def fit(
     data.setup()
     deciders = _Deciders.of(training, len(data.split.validation) > 0, watch)
     ending = Ending(deciders.report)
-    callbacks = [*deciders.callbacks(), *([EpochBar(training.epochs)] if progress else []), ending]
+    bars = [EpochBar(training.epochs, deciders.best)] if progress else []
+    callbacks = [*deciders.callbacks(), *bars, ending]
     accelerator = training.accelerator()
     strategy = choose(training.strategy, training.devices, training.num_nodes, accelerator)
     if training.precision == "64-true":
