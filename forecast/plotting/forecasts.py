@@ -153,7 +153,7 @@ def draw_forecast(ax: Axes, forecast: Forecast, shown: Shown, model: str, rank: 
         times: where its steps stand on the axis.
     """
     few = len(times) <= FEW
-    look_alike = {"color": FORECAST, "ls": "-", "marker": "o"} if rank is None else stroke(rank)
+    look_alike: dict[str, Any] = {"color": FORECAST, "ls": "-", "marker": "o"} if rank is None else stroke(rank)
     every = 1 if few else (rank or 0, max(len(times) // 6, 1))  # markers tell models apart also along long horizons
     if rank is None and not few:
         look_alike["marker"] = ""

@@ -23,7 +23,6 @@ BEST = "best_val_loss"
 EXPERIMENT = "forecast"
 TRACKING, STORE, RUN = "MLFLOW_TRACKING_URI", "mlflow.db", "mlflow.json"
 NO_TELEMETRY = "MLFLOW_DISABLE_TELEMETRY"
-CHATTY = ("alembic", "mlflow")
 
 
 class Sink(Protocol):
@@ -82,7 +81,7 @@ class Events:
         with _still():
             from pytorch_lightning.loggers import TensorBoardLogger
 
-            more = {"purge_step": done + 1} if done else {}
+            more: dict[str, Any] = {"purge_step": done + 1} if done else {}
             self.logger = TensorBoardLogger(str(folder), name="", version="", default_hp_metric=False, **more)
             self.writer = self.logger.experiment
 
@@ -151,11 +150,12 @@ class Tracked:
 
 @contextmanager
 def _still() -> Iterator[None]:
-    """Without what the libraries of loggers say of themselves."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
+    """Without what the libraries of loggers say of themselves; errors pass."""
+    before = logging.root.manager.disable
+    logging.disable(max(before, logging.WARNING))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             yield
-        finally:
-            for name in CHATTY:  # they set their own levels when they are loaded
-                logging.getLogger(name).setLevel(logging.ERROR)
+    finally:
+        logging.disable(before)
