@@ -29,7 +29,7 @@ DASHES = ("-", "--", "-.", ":")
 BORDER = (0, (3, 3))
 """Dashes of the line between what was known and what was not."""
 TITLE, LEGEND = 11.5, 9.0
-BELOW = 28.0
+BELOW = 34.0
 """Points from the axis down to a legend, past the labels of its ticks."""
 XLABEL = 46.0
 """The same past the label of the axis too."""

@@ -33,7 +33,13 @@ def bar(total: float, form: str, show: bool = True, initial: float = 0, widgets:
         initial: what was done before.
         widgets: whether a widget may be used; not in processes that a notebook has forked.
     """
-    kept: dict[str, Any] = {"total": total, "initial": initial, "leave": False, "dynamic_ncols": True}
+    kept: dict[str, Any] = {
+        "total": total,
+        "initial": initial,
+        "leave": False,
+        "dynamic_ncols": True,
+        "file": sys.stderr,
+    }
     if not (show and watched()):
         return tqdm(disable=True, **kept)
     if not in_notebook():
@@ -41,7 +47,7 @@ def bar(total: float, form: str, show: bool = True, initial: float = 0, widgets:
     if widgets and find_spec("ipywidgets") is not None:
         from tqdm.notebook import tqdm as widget
 
-        return widget(bar_format=form.replace("{bar:24}", "{bar}"), **kept)
+        return widget(bar_format=form.replace("{bar:24}", "{bar}"), **{**kept, "file": None})
     return tqdm(bar_format=form, disable=_others(), mininterval=0.5, **kept)
 
 
