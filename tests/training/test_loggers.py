@@ -14,7 +14,7 @@ import forecast
 from forecast.data.panel import Panel
 from forecast.errors import RunError, SettingsError
 from forecast.experiment.settings import from_tables
-from forecast.forecasters.artifact import load
+from forecast.forecasters.artifacts.artifact import load
 from forecast.forecasters.recurrent import Recurrent
 from forecast.training import loggers, saving
 from forecast.training.fit import Training
