@@ -58,11 +58,15 @@ if TYPE_CHECKING:
     from forecast.plotting import (
         plot,
         plot_calibration,
+        plot_errors,
         plot_gradient_flow,
+        plot_live,
+        plot_panel,
         plot_pit,
         plot_reliability,
         plot_scores,
         plot_steps,
+        plot_training,
     )
     from forecast.sweeps.reading import best_trial, importances, trials_frame
     from forecast.sweeps.search import Search
@@ -127,11 +131,15 @@ _ROOMS = {
     "plotting": (
         "plot",
         "plot_calibration",
+        "plot_errors",
         "plot_gradient_flow",
+        "plot_live",
+        "plot_panel",
         "plot_pit",
         "plot_reliability",
         "plot_scores",
         "plot_steps",
+        "plot_training",
     ),
     "training.datamodule": ("DataModule",),
     "training.fit": ("Training",),

@@ -144,6 +144,8 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--num-nodes", type=int, default=1, metavar="N", help="machines, under torchrun or SLURM")
     group.add_argument("--strategy", choices=STRATEGIES, default="auto", help="how processes start (default: auto)")
     group.add_argument("--precision", choices=PRECISIONS, default="32-true", help="mixed ones need a GPU")
+    text = "write the losses of every epoch to OUT/logs: csv, tensorboard or mlflow (default: nowhere)"
+    group.add_argument("--log", type=names, default=(), metavar="NAME[,NAME]", help=text)
 
 
 def add_network(parser: argparse.ArgumentParser) -> None:
@@ -222,6 +224,7 @@ def split_of(args: argparse.Namespace) -> Split:
 def training_of(args: argparse.Namespace) -> Training:
     """The training that was asked for; raises SettingsError where the device is not there."""
     from forecast.training.fit import Training
+    from forecast.training.loggers import require_loggers
 
     training = Training(
         epochs=args.epochs,
@@ -232,8 +235,10 @@ def training_of(args: argparse.Namespace) -> Training:
         num_nodes=args.num_nodes,
         strategy=args.strategy,
         precision=args.precision,
+        log=args.log,
     )
     training.accelerator()
+    require_loggers(training.log)
     return training
 
 
@@ -242,7 +247,7 @@ def require_alone(args: argparse.Namespace) -> None:
     usual = {"epochs": EPOCHS, "max_seconds": SECONDS, "seed": 0, "device": "auto", "stride": 1, "baseline": "naive"}
     usual |= {"devices": 1, "num_nodes": 1, "strategy": STRATEGIES[0], "precision": PRECISIONS[0]}
     of_table = ("target", "time", "series", "past", "future", "categorical", "holidays", "exchange", "context")
-    of_table += ("horizon", "season", "since", "test_rows", "models", "intervals", "network", *FORMAT)
+    of_table += ("horizon", "season", "since", "test_rows", "models", "intervals", "network", "log", *FORMAT)
     usual |= {"duplicates": "refuse", "skip_footer": 0, "wide": False, "strict": False}
     for name in (*of_table, *usual):
         value = getattr(args, name, None)

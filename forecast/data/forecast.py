@@ -8,6 +8,7 @@ from typing import Protocol, Self, runtime_checkable
 import numpy as np
 import pandas as pd
 
+from forecast.data.overview import forecast_html
 from forecast.data.panel import Origins, Panel
 from forecast.distributions import Categories, Distribution
 
@@ -124,6 +125,9 @@ class Forecast:
             f"Forecast({len(self)} origins, {self.values.shape[1]} steps, targets {list(self.targets)}, "
             f"{'levels ' + str(list(self.levels)) if self.levels else 'mean'})"
         )
+
+    def _repr_html_(self) -> str:
+        return forecast_html(self)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ from forecast.data.ahead import extend
 from forecast.data.almanac import computed
 from forecast.data.calendar import Calendar, infer
 from forecast.data.codes import coded
+from forecast.data.overview import panel_html
 from forecast.data.schema import Layout, Schema
 from forecast.errors import DataError, SettingsError, did_you_mean
 
@@ -149,6 +150,9 @@ class Panel:
             f"Panel({len(self.series)} series, {len(self.times)} rows, targets {list(self.targets)}, "
             f"{self.calendar.alias}, {span})"
         )
+
+    def _repr_html_(self) -> str:
+        return panel_html(self)
 
     def cut(self, since: Since) -> np.ndarray:
         """Number of rows of each series that lie before `since`, int64 [series].

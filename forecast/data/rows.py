@@ -126,11 +126,27 @@ def gaps(rows: Rows, calendar: Calendar) -> Gaps | None:
     if calendar.kind == "unknown" or calendar.regular == 1.0:
         return None
     _, within = _steps(rows.times, rows.offsets)
-    absent = np.where(within, np.maximum(_distance(rows.times, calendar) // calendar.step - 1, 0), 0)
-    if not absent.any():
+    lacking = np.where(within, absent(rows.times, calendar), 0)
+    if not lacking.any():
         return None
-    row = int(absent.argmax())
-    return Gaps(int(absent.sum()), int(absent[row]), rows.times[row], int(rows.row_series[row]))
+    row = int(lacking.argmax())
+    return Gaps(int(lacking.sum()), int(lacking[row]), rows.times[row], int(rows.row_series[row]))
+
+
+def absent(times: np.ndarray, calendar: Calendar) -> np.ndarray:
+    """Stamps that the calendar expects between neighbouring rows, int64 [row - 1].
+
+    Args:
+        times: datetime64[us] [row], rising.
+
+    Example:
+        >>> days = np.array(["2024-01-01", "2024-01-02", "2024-01-06"], dtype="M8[us]")
+        >>> absent(days, Calendar("step", 86_400_000_000)).tolist()
+        [0, 3]
+    """
+    if calendar.kind == "unknown" or len(times) < 2:
+        return np.zeros(max(len(times) - 1, 0), dtype=np.int64)
+    return np.maximum(_distance(times, calendar) // calendar.step - 1, 0)
 
 
 def _distance(times: np.ndarray, calendar: Calendar) -> np.ndarray:

@@ -13,6 +13,7 @@ from forecast.data.forecast import Actual, Forecast, Forecaster, forecast_times,
 from forecast.data.panel import Origins, Panel, Since
 from forecast.data.season import season_of
 from forecast.errors import ForecastError, RunError, SettingsError
+from forecast.evaluation.judging import Judging
 from forecast.evaluation.metrics import (
     DEFAULT,
     MetricLike,
@@ -39,7 +40,7 @@ def backtest(
     stride: int = 1,
     season: int | None = None,
     band: float = 0.0,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     results: Results | None = None,
 ) -> Scores:
     """Judge forecasters at the same rolling origins, all of them fitted only on the rows before `since`.
@@ -64,7 +65,7 @@ def backtest(
         season: lag of the differences that scale MASE and RMSSE; None asks the training rows.
         band: dead band of directions: a value counts as "flat" within band * volatility * sqrt(step) of the newest
             one, volatility being the root mean squared change from row to row in training. 0: there is no "flat".
-        progress: called with a sentence before each step.
+        progress: True shows a bar, in a terminal or a notebook; a function is called with a sentence before each step.
         results: keeps what each contestant came to; those it has already are not run again.
 
     Raises:
@@ -73,12 +74,9 @@ def backtest(
     """
     chosen = as_metrics(metrics)
     contest = _prepare(contestants, panel, since, stride, season, band)
-    found: dict[str, Result] = {}
-    for name, forecaster in contestants.items():
-        known = None if results is None else results.get(name)
-        found[name] = _run(name, forecaster, contest, progress or _quiet) if known is None else known
-        if results is not None and known is None:
-            found[name] = results.put(name, found[name])
+    with Judging(dict.fromkeys(contestants, 1), progress is True) as judging:
+        tell = progress if callable(progress) else judging.judge
+        found = {name: _found(name, each, contest, tell, results) for name, each in contestants.items()}
     failed = {name: result.failed for name, result in found.items() if result.failed is not None}
     forecasts = {name: result.forecast for name, result in found.items() if result.forecast is not None}
     if not forecasts:
@@ -112,10 +110,6 @@ class _Contest:
     known: np.ndarray
     times: np.ndarray
     stride: int
-
-
-def _quiet(message: str) -> None:
-    del message
 
 
 def _prepare(
@@ -185,6 +179,14 @@ def _actual(panel: Panel, train: Panel, origins: Origins, horizon: int, season: 
     values, seen = truth(panel, origins, horizon)
     last = panel.values[panel.offsets[origins.series] + origins.step - 1, : panel.layout.targets]
     return Actual(values, seen, last, *in_sample_scale(train, season), season)
+
+
+def _found(name: str, forecaster: Forecaster, contest: _Contest, progress: Progress, results: Results | None) -> Result:
+    """What a contestant comes to, or came to before."""
+    if results is None:
+        return _run(name, forecaster, contest, progress)
+    known = results.get(name)
+    return results.put(name, _run(name, forecaster, contest, progress)) if known is None else known
 
 
 def _run(name: str, forecaster: Forecaster, contest: _Contest, progress: Progress) -> Result:

@@ -12,6 +12,7 @@ from forecast.data.forecast import Actual, Forecast
 from forecast.data.panel import Origins
 from forecast.errors import SettingsError, did_you_mean
 from forecast.evaluation.metrics import Metric, naive_errors
+from forecast.evaluation.overview import scores_html
 from forecast.evaluation.tally import ALL, AXES, Axis, overall, score_array, tallies
 
 COLUMNS = ("model", "series", "step", "metric", "value", "target")
@@ -138,6 +139,9 @@ class Scores:
             f"Scores({len(self.models)} models, {self.terms.judged} series, {self.terms.origins} origins, "
             f"horizon {self.terms.horizon}{failed})"
         )
+
+    def _repr_html_(self) -> str:
+        return scores_html(self)
 
 
 def cell_mean(errors: np.ndarray) -> np.ndarray:

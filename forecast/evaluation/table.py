@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 import textwrap
 from collections.abc import Callable, Mapping
@@ -11,6 +10,7 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
+from forecast.data.markup import block, counted, notes, significant, table
 from forecast.evaluation.scores import Terms
 
 # What a narrow terminal does without, first to go first.
@@ -66,16 +66,8 @@ def as_text(board: Board, width: int) -> str:
 def as_html(board: Board) -> str:
     """Verdict, table and caption for a notebook."""
     cells = _cells(board)
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in cells)
-    rows = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>"
-        for row in zip(*cells.values(), strict=True)
-    )
-    notes = "<br>".join(html.escape(note) for note in caption(board))
-    return (
-        f"<p><strong>{html.escape(_sentence(board.verdict))}</strong></p>"
-        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table><p><small>{notes}</small></p>"
-    )
+    shown = table(tuple(cells), zip(*cells.values(), strict=True))
+    return block(_sentence(board.verdict), shown, notes(caption(board)))
 
 
 def caption(board: Board) -> list[str]:
@@ -84,19 +76,19 @@ def caption(board: Board) -> list[str]:
     several = f", {len(board.targets)} targets" if len(board.targets) > 1 else f" of {board.targets[0]}"
     every = "every row" if terms.stride == 1 else f"every {terms.stride} rows"
     scale = "the row before" if terms.season == 1 else f"{terms.season} rows before"
-    notes = [
-        f"{_count(terms.judged, 'series', 'series')}{several}, {_count(terms.origins, 'origin')} ({every}), "
-        f"{_count(terms.horizon, 'step')} ahead, {_date(terms.since)} to {_date(terms.until)}.",
+    lines = [
+        f"{counted(terms.judged, 'series', 'series')}{several}, {counted(terms.origins, 'origin')} ({every}), "
+        f"{counted(terms.horizon, 'step')} ahead, {_date(terms.since)} to {_date(terms.until)}.",
         "mae, rmse, bias (forecast minus actual): unit of the target, over all origins, steps"
         f"{', targets (each in its own unit)' if len(board.targets) > 1 else ''} and series.",
         "smape: 200 |actual - forecast| / (|actual| + |forecast|), percent, as in M4. mase, rmsse: scaled by the "
         f"training rows' change from {scale}. These three are means over series.",
-        f"relmae: mae / mae of repeating the last value ({_significant(terms.naive_mae)}). direction: share of steps "
+        f"relmae: mae / mae of repeating the last value ({significant(terms.naive_mae)}). direction: share of steps "
         f"on the right side of the last value; always saying the more frequent one has {_share(terms.majority)}.",
         f"skill: 1 - mae / mae of the baseline, {base}. dm_p: Diebold-Mariano test against it (absolute errors, "
         "Harvey's correction, Holm over contestants).",
     ]
-    return notes + _beyond_points(board) + _exceptions(board)
+    return lines + _beyond_points(board) + _exceptions(board)
 
 
 def _beyond_points(board: Board) -> list[str]:
@@ -119,7 +111,7 @@ def _exceptions(board: Board) -> list[str]:
     if board.untested:
         notes.append(f"No tests: {board.untested}.")
     if board.terms.unscaled:
-        number = _count(board.terms.unscaled, "series", "series")
+        number = counted(board.terms.unscaled, "series", "series")
         notes.append(f"mase and rmsse leave out {number}: no change in the training rows to scale by.")
     worse = [str(model) for model in board.frame["model"][board.frame["relmae"] > 1.02]]
     if worse:
@@ -142,7 +134,7 @@ def _cells(board: Board) -> dict[str, list[str]]:
     names = [f"{model} (baseline)" if model == board.baseline else str(model) for model in frame["model"]]
     smallest = frame["mae"][frame["mae"] > 0].min()
     decimals = 0 if math.isnan(smallest) else max(0, 3 - math.floor(math.log10(smallest)))
-    own: Callable[[float], str] = _significant if decimals > 8 else lambda x: f"{x:,.{decimals}f}"
+    own: Callable[[float], str] = significant if decimals > 8 else lambda x: f"{x:,.{decimals}f}"
     formats: dict[str, Callable[[float], str]] = {
         **dict.fromkeys(("mae", "rmse", "bias"), own),
         "smape": lambda x: f"{x:.2f}",
@@ -150,8 +142,8 @@ def _cells(board: Board) -> dict[str, list[str]]:
         **dict.fromkeys(("mase", "rmsse", "relmae"), lambda x: f"{x:.3f}"),
         **dict.fromkeys(("direction", "skill"), _share),
         "dm_p": lambda x: "<0.001" if x < 0.001 else f"{x:.3f}",
-        "fit_seconds": lambda x: "<0.01" if x < 0.01 else _significant(x),
-        "predict_ms": lambda x: "<0.001" if x < 0.001 else _significant(x),
+        "fit_seconds": lambda x: "<0.01" if x < 0.01 else significant(x),
+        "predict_ms": lambda x: "<0.001" if x < 0.001 else significant(x),
     }
     formats |= {name: own if name in IN_UNITS else _figure(name) for name in frame.columns[1:] if name not in formats}
     rest = {name: ["-" if np.isnan(x) else formats[name](x) for x in frame[name]] for name in formats if name in frame}
@@ -193,10 +185,6 @@ def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}." if text.startswith("nothing") else f"{text}."
 
 
-def _count(number: int, one: str, many: str | None = None) -> str:
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
 def _share(share: float) -> str:
     return "-" if math.isnan(share) else f"{100 * share:.1f}%"
 
@@ -204,15 +192,7 @@ def _share(share: float) -> str:
 def _figure(name: str) -> Callable[[float], str]:
     if name.startswith("coverage_") or name in ("accuracy", "balanced_accuracy"):
         return _share
-    return _significant
-
-
-def _significant(number: float) -> str:
-    """Three significant digits, without an exponent where that is readable."""
-    if number == 0 or not math.isfinite(number):
-        return f"{number:g}"
-    exponent = math.floor(math.log10(abs(number)))
-    return f"{number:.3g}" if exponent < -5 else f"{number:,.{max(0, 2 - exponent)}f}"
+    return significant
 
 
 def _date(time: np.datetime64) -> str:

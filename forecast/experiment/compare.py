@@ -131,7 +131,7 @@ def compare(experiment: Experiment, panel: Panel, progress: bool = False, folder
 
     Args:
         panel: the data of the experiment.
-        progress: show bars, where stderr is a terminal.
+        progress: show bars, in a terminal or a notebook.
         folder: of the run; keeps results and checkpoints, and what is there is not computed again.
 
     Raises:
@@ -168,7 +168,7 @@ def kept_in(run: Run | Path, experiment: Experiment, panel: Panel) -> AbstractCo
         SettingsError: see `forecast.work.folder.opened`.
     """
     require_rows(experiment, panel, panel.until(first_test(experiment.split, panel)))
-    settings = {name: part for name, part in experiment.to_tables().items() if name != "data"}
+    settings = experiment.deciding()
     data = fingerprints(panel) | {"name": experiment.data}
     if isinstance(run, Path):
         same = holds(run, settings, data)

@@ -88,7 +88,7 @@ class KeptResults:
 def keep_fits(name: str, forecaster: Forecaster, folder: RunFolder | None) -> None:
     """Let the fits of the networks in a contestant keep checkpoints in the folder of a run."""
     for part, network in networks(name, forecaster).items():
-        network.keeping = None if folder is None else (folder, part)
+        network.keeping, network.called = None if folder is None else (folder, part), part
 
 
 def training_notes(name: str, forecaster: Forecaster) -> list[str]:

@@ -84,7 +84,7 @@ def fit_and_save(
     shape = complete(panel, season, training.validation, context, horizon)
     model = require_savable(_sure(settings.make(shape, training), intervals))
     asked = {"model": name, "settings": to_table(settings), "intervals": intervals, "window": asdict(shape)}
-    asked |= {"training": asdict(training)}
+    asked |= {"training": training.deciding()}
     return _fitted(model, panel, run, asked, _source(data), before), panel
 
 
@@ -111,8 +111,7 @@ def fit_contestant(
     model = require_savable(experiment.make(name))
     panel = read_dataset(experiment.data, with_card(experiment.data, experiment.schema))
     before = None if start is None else network_in(start)
-    tables = {part: table for part, table in experiment.to_tables().items() if part != "data"}
-    asked = {"model": name, **tables}
+    asked = {"model": name, **experiment.deciding()}
     return _fitted(model, panel, run, asked, _source(experiment.data), before), panel, experiment.data
 
 

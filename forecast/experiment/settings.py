@@ -107,6 +107,12 @@ class Experiment:
         """The settings file that makes this experiment again."""
         return write_toml(self.to_tables(), HEADER)
 
+    def deciding(self) -> dict[str, object]:
+        """The tables that decide what a comparison comes to: not the name of the data, nor where fits are logged."""
+        return {name: part for name, part in self.to_tables().items() if name != "data"} | {
+            "training": self.training.deciding()
+        }
+
     def to_tables(self) -> dict[str, object]:
         """The tables of its settings file."""
         table: dict[str, object] = {

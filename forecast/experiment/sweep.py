@@ -26,6 +26,7 @@ from forecast.experiment.reach import require_rows
 from forecast.experiment.settings import Experiment
 from forecast.experiment.spaces import ContestantSpace, space_of, to_table
 from forecast.experiment.sweep_tables import SweepPlan
+from forecast.forecasters.keeping import LOGS
 from forecast.forecasters.naive import Naive
 from forecast.sweeps.folds import Fold, rolling_folds
 from forecast.sweeps.goals import Goal, goals
@@ -75,7 +76,10 @@ def swept(
     """
     plan, since = experiment.sweep or SweepPlan(), first_test(experiment.split, panel)
     require_rows(experiment, panel, panel.until(since))
-    space = space_of(plan.settings.model, plan.space, experiment.window, experiment.training)
+    training = experiment.training
+    if training.log and training.log_folder is None and directory is not None:
+        training = replace(training, log_folder=str(directory / LOGS))
+    space = space_of(plan.settings.model, plan.space, experiment.window, training)
     own, chosen = plan.settings, goals(plan.settings.metric)
     study = sweep(
         space,

@@ -11,6 +11,7 @@ import torch
 from forecast.data.panel import Origins, Panel
 from forecast.data.scale import Scale
 from forecast.errors import DataError, NotFittedError, SettingsError
+from forecast.forecasters.overview import flow_html
 from forecast.forecasters.recurrent import Recurrent
 from forecast.nets.decoders import Segments
 from forecast.nets.network import Network
@@ -43,6 +44,9 @@ class GradientFlow:
     parameters: pd.DataFrame
     gates: pd.DataFrame
     matrices: pd.DataFrame
+
+    def _repr_html_(self) -> str:
+        return flow_html(self)
 
 
 def gradient_flow(

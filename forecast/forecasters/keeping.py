@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, Protocol
 
 from forecast.data.fingerprint import fingerprints
@@ -16,10 +17,13 @@ from forecast.nets.decoders import to_table
 from forecast.nets.heads import Head
 from forecast.nets.network import Architecture
 from forecast.training.fit import Training
+from forecast.training.loggers import FitLog, logger_names
 from forecast.training.saving import Slot
 from forecast.windows.feeds import Feed
 from forecast.windows.window import Window
 from forecast.work.folder import RunFolder
+
+LOGS = "logs"
 
 
 class Keeps(Protocol):
@@ -35,6 +39,7 @@ class Keeps(Protocol):
     gaps: bool
     start: Start | None
     keeping: tuple[RunFolder, str] | None
+    called: str | None
 
 
 def settings_of(model: Keeps) -> dict[str, Any]:
@@ -48,7 +53,7 @@ def settings_of(model: Keeps) -> dict[str, Any]:
         "architecture": architecture,
         "head": {"kind": type(model.head).__name__, **asdict(model.head)},  # type: ignore[arg-type]
         "feed": {"kind": type(model.feed).__name__, **asdict(model.feed)},
-        "training": asdict(model.training),
+        "training": model.training.deciding(),
         "transform": model.transform,
         "calendar": model.calendar,
         "gaps": model.gaps,
@@ -72,8 +77,30 @@ def slot_of(model: Keeps, panel: Panel) -> Slot | None:
     if model.keeping is None:
         return None
     folder, name = model.keeping
-    part = json.dumps([settings_of(model), fingerprints(panel)], default=str, sort_keys=True)
-    return Slot(folder, folder.kept(name, part), name)
+    return Slot(folder, folder.kept(name, _identity(model, panel)), name)
+
+
+def _identity(model: Keeps, panel: Panel) -> str:
+    """Settings and rows of a fit, as text."""
+    return json.dumps([settings_of(model), fingerprints(panel)], default=str, sort_keys=True)
+
+
+def log_of(model: Keeps, panel: Panel) -> FitLog | None:
+    """What a fit writes while it goes on, None where nothing is logged.
+
+    It lies in `Training.log_folder`, else in `logs` of the run's folder, else in `logs` here; under `Recurrent.called`,
+    else the name that the run has for the model, else that of its cell.
+    """
+    training, cell = model.training, model.architecture.cell
+    names = logger_names(training.log)
+    if not names:
+        return None
+    kept = None if model.keeping is None else model.keeping[0].directory
+    root = Path(training.log_folder) if training.log_folder is not None else (kept or Path()) / LOGS
+    named = model.called or (model.keeping[1] if model.keeping is not None else None)
+    name = named or (cell if isinstance(cell, str) else getattr(cell, "__name__", type(cell).__name__))
+    digest = hashlib.sha256(_identity(model, panel).encode()).hexdigest()
+    return FitLog(names, root, name, training.seed, digest, settings_of(model))
 
 
 @contextmanager

@@ -15,8 +15,9 @@ from forecast.data.panel import Origins, Panel
 from forecast.data.scale import Scale
 from forecast.data.schema import Schema
 from forecast.errors import NotFittedError
-from forecast.forecasters.keeping import keeping, settings_of, slot_of
+from forecast.forecasters.keeping import keeping, log_of, settings_of, slot_of
 from forecast.forecasters.live.forecaster import Live
+from forecast.forecasters.overview import recurrent_html
 from forecast.forecasters.provenance import Provenance, Savable
 from forecast.forecasters.saying import as_forecast, for_targets, measure_of, needs_noise, said, scaling_of
 from forecast.forecasters.start import Belongings, Start, Taken
@@ -29,6 +30,7 @@ from forecast.nets.scaling import Scaling
 from forecast.training.callbacks import Epoch
 from forecast.training.datamodule import DataModule, batches, forecast_values
 from forecast.training.fit import History, Training, fit
+from forecast.training.loggers import require_loggers
 from forecast.training.module import RecurrentModule
 from forecast.training.onepass import forecast_once, rest_of
 from forecast.training.rest import Rest
@@ -85,12 +87,13 @@ class Recurrent(Savable):
             last one was.
 
     Attributes:
-        history: losses of the last fit, None before.
+        history: losses of the last fit.
         start: weights that fits begin with (`warm_start`, `pretrain`); None: drawn ones.
         taken: what became of them in the last fit.
-        progress: show a bar while training.
+        progress: show a bar while training, in a terminal or a notebook.
         watch: called after every epoch of a fit in this process; True ends it.
         keeping: folder of a run, and a name in it, where fits keep checkpoints and go on from them.
+        called: name of its logs (`Training.log`); None: the one in the run, or that of its cell.
     """
 
     def __init__(  # noqa: PLR0913 - what people sweep over; the rest is in Training and the Lightning door
@@ -115,6 +118,7 @@ class Recurrent(Savable):
         self.window, self.head, self.feed, self.training, self.calendar = window, head, feed, training, calendar
         self.transform, self.measure, self.gaps = transform, measure_of(transform, head), gaps
         require_rows(decoder, gaps)
+        require_loggers(training.log)
         scaling = scaling_of(transform, head, scaling, isinstance(feed, Streamed) or isinstance(decoder, Recursive))
         self.architecture = Architecture(
             cell, hidden_size, layers, dropout, scaling, skip, channels, time_constant, decoder
@@ -132,6 +136,7 @@ class Recurrent(Savable):
         self.progress = False
         self.watch: Callable[[Epoch], bool] | None = None
         self.keeping: tuple[RunFolder, str] | None = None
+        self.called: str | None = None
         sizes = Sizes(window.context, window.horizon, 1)
         require_room(self.architecture, sizes, head)
         with torch.random.fork_rng(devices=[]):  # a setting that cannot work fails now
@@ -191,12 +196,11 @@ class Recurrent(Savable):
             torch.manual_seed(training.seed)
             require_room(self.architecture, data.sizes, self.head)
             network = Network(self.architecture, data.sizes, self.head)
-            added = (data.cycles, data.gaps, data.ahead)
-            here = self._belonging(panel.schema, data.scale, added)
+            here = self._belonging(panel.schema, data.scale, (data.cycles, data.gaps, data.ahead))
             self.taken = None if self.start is None else self.start.into(network, here)
             module = RecurrentModule(network, training.learning_rate, training.weight_decay, training.schedule)
-            slot = slot_of(self, panel)
-            self.history = fit(module, data, training, progress=self.progress, watch=self.watch, slot=slot)
+            kept = slot_of(self, panel), log_of(self, panel)
+            self.history = fit(module, data, training, self.progress, self.watch, *kept)
         self.network, self.scale, self.schema, self.cycles = network.float(), data.scale, panel.schema, data.cycles
         self.absent = data.gaps
         self.rest = None
@@ -209,6 +213,9 @@ class Recurrent(Savable):
             self.noise = self._errors(panel, data.split.validation if training.validation else data.split.training)
         self.fitted_on = Provenance.of(panel)
         return self
+
+    def _repr_html_(self) -> str:
+        return recurrent_html(self)
 
     @property
     def belongings(self) -> Belongings:

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy import special
 
 from forecast.errors import SettingsError
-from forecast.plotting.style import GRID, INK, PALETTE, SOFT, Axes, axes, look
+from forecast.plotting.style import GRID, INK, PALETTE, SOFT, Axes, axes, look, titled
 
 CONFIDENCE = 0.95
 
@@ -33,7 +33,7 @@ def plot_calibration(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
         ax = axes(ax, 5.4, 5.2)
         _diagonal(ax, count)
         ax.plot(nominal, observed, color=PALETTE[0], marker="o", ms=5.5, label="forecast", zorder=3)
-        ax.set_title("How often actuals lay below each quantile")
+        titled(ax, "How often actuals lay below each quantile")
         ax.set_xlabel("should lie at or below, percent")
         ax.set_ylabel("did lie at or below, percent")
         ax.legend(loc="upper left")
@@ -69,7 +69,7 @@ def plot_pit(levels: np.ndarray, bins: int = 20, ax: Axes | None = None) -> Axes
         low, high = max(float(np.nan_to_num(low)), 0.0) / even, float(high) / even
         ax.axhspan(low, high, color=SOFT, alpha=0.22, lw=0, label="95 % of chance", zorder=3)
         ax.axhline(1.0, color=INK, lw=1.2, ls=(0, (4, 3)), label="calibrated", zorder=4)
-        ax.set_title("Where actuals lay in their distributions")
+        titled(ax, "Where actuals lay in their distributions")
         ax.set_xlabel("level of the actual (PIT)")
         ax.set_ylabel("frequency, calibrated = 1")
         ax.set_xlim(0.0, 1.0)
@@ -109,7 +109,7 @@ def plot_reliability(frame: pd.DataFrame, label: str = "up", ax: Axes | None = N
             "label": "forecast, 95 % interval",
         }
         ax.errorbar(said, observed, np.maximum(errors, 0.0), color=PALETTE[0], zorder=3, **style)
-        ax.set_title(f"How often “{label}” happened")
+        titled(ax, f"How often “{label}” happened")
         ax.set_xlabel(f"probability of “{label}” that was forecast, percent")
         ax.set_ylabel("share that happened, percent")
         _square(ax, *_around(said, low, high))

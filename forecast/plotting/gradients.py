@@ -8,7 +8,7 @@ from typing import Protocol
 import pandas as pd
 
 from forecast.errors import SettingsError
-from forecast.plotting.style import DASHES, PALETTE, Axes, axes, look
+from forecast.plotting.style import Axes, axes, look, stroke, titled
 
 COLUMNS = ("part", "lag", "mean", "q10", "q50", "q90", "origins")
 
@@ -46,18 +46,20 @@ def plot_gradient_flow(
     with look():
         ax = axes(ax, 7.2, 4.2)
         for place, (name, curve) in enumerate(curves.items()):
-            color, dash = PALETTE[place % len(PALETTE)], DASHES[place // len(PALETTE) % len(DASHES)]
-            ax.fill_between(curve["lag"], curve["q10"], curve["q90"], color=color, alpha=0.15, lw=0)
-            ax.plot(curve["lag"], curve["q50"], color=color, ls=dash, label=name or None, zorder=3)
+            alike = stroke(place) | ({} if name else {"marker": ""})
+            band = None if name else "10 % to 90 % of the origins"
+            ax.fill_between(
+                curve["lag"], curve["q10"], curve["q90"], color=alike["color"], alpha=0.15, lw=0, label=band
+            )
+            ax.plot(curve["lag"], curve["q50"], **alike, ms=4, markevery=0.1, label=name or "median", zorder=3)
         ax.set_yscale("log")
-        ax.set_title("How far back the loss of a forecast reaches")
+        titled(ax, "How far back the loss of a forecast reaches")
         ax.set_xlabel("lag k, steps before the origin")
         unit = ", largest median = 1" if relative else ""
         ax.set_ylabel(f"‖∂ loss(t) / ∂ {'h' if part == 'state' else part}(t − k)‖{unit}")
         ax.set_xlim(0, max(float(curve["lag"].max()) for curve in curves.values()) or 1.0)
         ax.grid(which="minor", visible=False)
-        if any(curves):
-            ax.legend(loc="best")
+        ax.legend(loc="best")
     return ax
 
 

@@ -10,17 +10,19 @@ import pandas as pd
 
 from forecast.errors import SettingsError, did_you_mean
 from forecast.plotting.style import (
-    DASHES,
     FAMILIES,
     FAMILY_NAMES,
     INK,
-    MARKERS,
-    PALETTE,
     SOFT,
+    XLABEL,
     Axes,
     axes,
+    inches,
+    legend_below,
     look,
     plt,
+    stroke,
+    titled,
 )
 
 MOST_LINES = 8
@@ -76,6 +78,8 @@ def plot_scores(leaderboard: Board, by: Literal["mae", "skill"] = "mae", ax: Axe
         notes = _notes(values, drawn, frame["skill"].to_numpy(dtype=np.float64), at, by)
         under = {"facecolor": ax.get_facecolor(), "edgecolor": "none", "pad": 0.6}  # no line through the figures
         ax.bar_label(bars, notes, padding=4, fontsize=9, color=INK, bbox=under)
+        room = (5.0 * max(map(len, notes)) + 8) / 72 / inches(ax)  # of the axes, for the longest figure
+        ax.margins(x=max(0.3, room / (1 - min(room, 0.7))), y=0.02)
         _score_words(ax, by, leaderboard.baseline, families)
     return ax
 
@@ -103,21 +107,20 @@ def _gain(percent: float) -> str:
 
 def _score_words(ax: Axes, by: str, baseline: str, families: Sequence[str]) -> None:
     if by == "mae":
-        ax.set_title(f"Mean absolute error (against {baseline})")
+        titled(ax, f"Mean absolute error (against {baseline})")
         ax.set_xlabel("mean absolute error; shorter is better")
     else:
-        ax.set_title(f"Mean absolute error saved against {baseline}")
+        titled(ax, f"Mean absolute error saved against {baseline}")
         ax.set_xlabel(f"1 − error / error of {baseline}, percent; further right is better")
     ax.grid(axis="y", visible=False)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
-    ax.margins(x=0.3, y=0.02)
     if by == "mae":
         ax.set_xlim(left=0)
     present = [family for family in FAMILIES if family in families]
     handles = [plt.Rectangle((0, 0), 1, 1, color=FAMILIES[family]) for family in present]
     names = [FAMILY_NAMES[family] for family in present]
-    ax.legend(handles, names, loc="upper left", bbox_to_anchor=(0.0, -48 / ax.bbox.height), ncols=3, borderaxespad=0.0)
+    legend_below(ax, handles, names, down=XLABEL)
 
 
 def plot_steps(
@@ -143,9 +146,7 @@ def plot_steps(
             ax.plot(
                 steps,
                 table[model].to_numpy(dtype=np.float64),
-                color=PALETTE[rank % len(PALETTE)],
-                ls=DASHES[rank // len(PALETTE) % len(DASHES)],
-                marker=MARKERS[rank % len(MARKERS)],
+                **stroke(rank),
                 markevery=1 if len(steps) <= MARKED else (rank % 8, max(len(steps) // 8, 1)),
                 ms=5,
                 label=model,
@@ -183,7 +184,7 @@ def _models(frame: pd.DataFrame, metric: str, models: Sequence[str] | None) -> l
 
 def _step_words(ax: Axes, metric: str, steps: np.ndarray, few: str) -> None:
     words = WORDS.get(metric, metric)
-    ax.set_title(f"{words[:1].upper() if words.islower() else words[:1]}{words[1:]} by step of the horizon{few}")
+    titled(ax, f"{words[:1].upper() if words.islower() else words[:1]}{words[1:]} by step of the horizon{few}")
     ax.set_xlabel("steps ahead")
     ax.set_ylabel(words)
     if len(steps) <= MARKED:

@@ -6,10 +6,22 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from forecast.errors import SettingsError
-from forecast.plotting.style import FORECAST, INK, MARKERS, PALETTE, SOFT, Axes, axes, look
+from forecast.plotting.style import (
+    FORECAST,
+    INK,
+    MARKERS,
+    PALETTE,
+    SOFT,
+    XLABEL,
+    Axes,
+    axes,
+    legend_below,
+    look,
+    titled,
+)
 
 MOST_CELLS = 6
 UPWARD = ("direction",)
@@ -40,8 +52,8 @@ def plot_history(trials: pd.DataFrame, goal: str, ax: Axes | None = None) -> Axe
                 )
         ax.set_xlabel("trial")
         ax.set_ylabel(f"{goal} in validation")
-        ax.set_title("What the trials found")
-        ax.legend(ncols=4, loc="upper right")
+        titled(ax, "What the trials found")
+        legend_below(ax, down=XLABEL)
     return ax
 
 
@@ -68,14 +80,15 @@ def plot_costs(trials: pd.DataFrame, goal: str, ax: Axes | None = None) -> Axes:
                     ax.plot(some["seconds"], some[goal], marker, color=colour, mfc=face, ms=6, ls="", label=name)
         ax.set_xscale("log")
         plain = FuncFormatter(lambda seconds, _: f"{seconds:g}")
+        ax.xaxis.set_major_locator(LogLocator(10, (1, 2, 5)))
         ax.xaxis.set_major_formatter(plain)
-        ax.xaxis.set_minor_formatter(plain)
+        ax.xaxis.set_minor_formatter(NullFormatter())
         _limit(ax, done[goal].to_numpy(dtype=np.float64), "y")
         ax.set_xlabel("seconds of a trial, all folds")
         ax.set_ylabel(f"{goal} in validation")
-        ax.set_title("What it cost")
+        titled(ax, "What it cost")
         if len(ax.get_legend_handles_labels()[1]) > 1:
-            ax.legend(ncols=2)
+            legend_below(ax, down=XLABEL)
     return ax
 
 
@@ -94,7 +107,7 @@ def plot_importances(weights: pd.Series, goal: str, ax: Axes | None = None) -> A
         ax.bar_label(bars, [f"{value:.0%}" for value in weights], padding=4, fontsize=9, color=INK)
         ax.set_xlim(0, float(weights.max()) * 1.15)
         ax.set_xlabel(f"share of the spread of {goal}")
-        ax.set_title("What mattered")
+        titled(ax, "What mattered")
         ax.grid(axis="y", visible=False)
     return ax
 
@@ -135,7 +148,7 @@ def plot_cells(trials: pd.DataFrame, goal: str, ax: Axes | None = None) -> Axes:
                 color="white" if dark else INK,
             )
         ax.set_xlabel("hidden size")
-        ax.set_title(f"Best {goal} in validation, and trials completed")
+        titled(ax, f"Best {goal} in validation, and trials completed")
         ax.grid(visible=False)
         ax.figure.colorbar(image, ax=ax, shrink=0.9)
     return ax

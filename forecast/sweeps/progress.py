@@ -2,37 +2,36 @@
 
 from __future__ import annotations
 
-import sys
 from threading import Event, Thread
 from types import TracebackType
 from typing import Self
 
 from optuna.trial import FrozenTrial, TrialState
-from tqdm import tqdm
 
 from forecast.sweeps.goals import Goal
 from forecast.sweeps.slots import Slots
+from forecast.work.bars import bar, watched
 
 FORMAT = "|{bar:24}| {n_fmt}/{total_fmt} trials, {elapsed} gone, {remaining} left{postfix}"
 LOOK_SECONDS = 1.0
 
 
 class Watching:
-    """Looks at the storage every second, from a thread of its own; silent where stderr is no terminal."""
+    """Looks at the storage every second, from a thread of its own; silent where nobody looks."""
 
     def __init__(self, slots: Slots, goal: Goal, show: bool) -> None:
         self.slots, self.goal, self.over = slots, goal, Event()
-        self.thread = Thread(target=self._watch, daemon=True) if show and sys.stderr.isatty() else None
+        self.thread = Thread(target=self._watch, daemon=True) if show and watched() else None
 
     def _watch(self) -> None:
-        with tqdm(total=self.slots.wanted, initial=len(self.slots.finished()), bar_format=FORMAT, leave=False) as bar:
-            while not self.over.wait(LOOK_SECONDS):
-                done = self.slots.finished()
-                bar.set_postfix_str(best(done, self.goal), refresh=False)
-                bar.update(len(done) - bar.n)
+        while not self.over.wait(LOOK_SECONDS):
+            done = self.slots.finished()
+            self.line.set_postfix_str(best(done, self.goal), refresh=False)
+            self.line.update(len(done) - self.line.n)
 
     def __enter__(self) -> Self:
-        if self.thread is not None:
+        if self.thread is not None:  # the line is made here: a notebook shows it under the cell that runs
+            self.line = bar(self.slots.wanted, FORMAT, initial=len(self.slots.finished()))
             self.thread.start()
         return self
 
@@ -42,6 +41,7 @@ class Watching:
         self.over.set()
         if self.thread is not None:
             self.thread.join()
+            self.line.close()
 
 
 def best(trials: list[FrozenTrial], goal: Goal) -> str:

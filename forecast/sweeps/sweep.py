@@ -68,7 +68,7 @@ def sweep(
             temporary file with several workers).
         name: of the study in the storage.
         workers: processes.
-        progress: show a bar with the best figure so far and the remaining time, where stderr is a terminal.
+        progress: show a bar with the best figure so far and the remaining time, in a terminal or a notebook.
 
     Raises:
         SettingsError: something does not fit, or the storage holds a study of this name on other terms.

@@ -70,9 +70,11 @@ class Reports:
     told: set[int] = field(default_factory=set)
 
     def begin(self, forecaster: Forecaster) -> None:
-        """A fold begins."""
+        """A fold begins; its fit is logged, if at all, under the number of the trial."""
         self.best = math.inf
         self.kind = "error"
+        if isinstance(forecaster, Recurrent):
+            forecaster.called = f"trial-{self.trial.number:04d}-fold-{len(self.done) + 1}"
         if isinstance(forecaster, Recurrent) and forecaster.training.processes == 1:
             self.kind = f"validation loss of {forecaster.head}"
             forecaster.watch = self.epoch

@@ -6,7 +6,6 @@ All processes of a fit come to the same decisions at the same step: what they de
 from __future__ import annotations
 
 import math
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -19,8 +18,10 @@ from tqdm import tqdm
 
 from forecast.errors import TrainingError
 from forecast.training.finite import REMEDY, FiniteLoss
+from forecast.work.bars import bar
 
 LOOK_EVERY = 10
+FORM = "{desc} |{bar:24}| {elapsed} gone, at most {remaining} left{postfix}"
 
 
 @dataclass(frozen=True)
@@ -144,22 +145,43 @@ class Watch(Callback):
 
 
 class EpochBar(Callback):
-    """One line on stderr: epochs done, validation loss, remaining time. Silent when stderr is not a terminal."""
+    """One line: the epoch and how far it is, both losses, remaining time. Silent where nobody looks.
 
-    def __init__(self, epochs: int) -> None:
-        self.epochs = epochs
+    Args:
+        epochs: at most.
+        best: has noted the epoch before.
+    """
+
+    def __init__(self, epochs: int, best: BestEpoch) -> None:
+        self.epochs, self.best = epochs, best
         self.bar: tqdm | None = None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        silent = not (trainer.is_global_zero and sys.stderr.isatty())
-        self.bar = tqdm(total=self.epochs, unit="epoch", leave=False, disable=silent)
+        done = trainer.current_epoch
+        alone = trainer.world_size == 1
+        self.bar = bar(self.epochs, FORM, trainer.is_global_zero, min(done, self.epochs), widgets=alone)
+        self._say(done)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if self.bar is not None and math.isfinite(trainer.num_training_batches):
+            reached = trainer.current_epoch + (batch_idx + 1) / trainer.num_training_batches
+            self.bar.update(min(reached, self.epochs) - self.bar.n)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._say(trainer.current_epoch + 1)
+
+    def _say(self, done: int) -> None:
+        """The epoch under way, and the losses of the one before."""
         assert self.bar is not None
-        loss = trainer.callback_metrics.get("val_loss")
-        if loss is not None:
-            self.bar.set_postfix_str(f"validation loss {float(loss):.4g}")
-        self.bar.update()
+        self.bar.set_description_str(f"epoch {min(done + 1, self.epochs)}/{self.epochs}", refresh=False)
+        if self.best.history:
+            last = self.best.history[-1]
+            checked = f", validation {last.validation:.4g}" if math.isfinite(last.validation) else ""
+            best = f" (best {self.best.best[0]:.4g} in epoch {self.best.number})" if self.best.best else ""
+            self.bar.set_postfix_str(f"loss {last.training:.4g}{checked}{best}", refresh=False)
+        self.bar.refresh()
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         if self.bar is not None:

@@ -44,6 +44,7 @@ class FiniteLoss(Callback):
         self.wrong: Tensor | None = None  # step, loss and norm of the first wrong step, on a GPU
         self.recent: deque[tuple[int, Batch | Chunk]] = deque(maxlen=CHECK_EVERY + 1)
         self.loss: Tensor | None = None
+        self.norm: Tensor | None = None  # of the gradient of the last step, before it is clipped
 
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
@@ -75,6 +76,7 @@ class FiniteLoss(Callback):
         if self.loss is None:
             return
         norm, place = _norm(pl_module), self.recent[-1][0]
+        self.norm = norm
         if not getattr(optimizer, "defaults", {}).get("fused"):  # float16 scaling: its scaler looks at gradients
             return
         if norm.device.type == "cpu":

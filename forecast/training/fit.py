@@ -18,6 +18,7 @@ from forecast.errors import SettingsError, TrainingError, did_you_mean
 from forecast.training.allocator import keep_freed_memory, steady_threads
 from forecast.training.callbacks import BestEpoch, Clock, Epoch, EpochBar, FiniteLoss, Watch
 from forecast.training.datamodule import DataModule
+from forecast.training.loggers import EpochLog, FitLog, LogName, logger_names
 from forecast.training.module import RecurrentModule, Schedule
 from forecast.training.processes import FORKS, LAUNCHES, Ending, Strategy, choose
 from forecast.training.quiet import quiet
@@ -51,6 +52,9 @@ class Training:
         strategy: how several processes are started. "auto" joins those that torchrun or SLURM started, else forks or
             spawns them without running your script again; "ddp" runs it once for each device.
         num_nodes: machines, each started by torchrun or SLURM.
+        log: where losses, learning rate and norm of the gradient are logged, an entry an epoch: "csv", "tensorboard",
+            "mlflow", or several. Nowhere by default.
+        log_folder: of all logs; None takes `logs` in the folder of the run, or here where there is none.
 
     Raises:
         SettingsError: a value that makes no sense, or a device that is not there.
@@ -71,8 +75,11 @@ class Training:
     schedule: Schedule = "constant"
     strategy: Strategy = "auto"
     num_nodes: int = 1
+    log: tuple[LogName, ...] | LogName = ()
+    log_folder: str | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "log", logger_names(self.log))
         for name in ("epochs", "patience", "devices", "num_nodes"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
@@ -91,6 +98,10 @@ class Training:
             raise SettingsError(f"seed={self.seed}: from 0 to {2**32 - 1}, which every library takes")
         if self.device not in ("auto", "cpu", "gpu"):
             raise SettingsError(f'device={self.device!r}: "auto", "cpu" or "gpu"')
+
+    def deciding(self) -> dict[str, Any]:
+        """The settings that decide what a fit comes to, in plain values: all but where it is logged."""
+        return {name: value for name, value in asdict(self).items() if name not in ("log", "log_folder")}
 
     @property
     def processes(self) -> int:
@@ -131,15 +142,17 @@ def fit(
     progress: bool = False,
     watch: Callable[[Epoch], bool] | None = None,
     slot: Slot | None = None,
+    log: FitLog | None = None,
 ) -> History:
     """Train in place and leave the weights of the best validation epoch, in every process that called.
 
-    Without a slot nothing is left on disk; no logger is made: use your own Trainer for that.
+    Without a slot and a log nothing is left on disk.
 
     Args:
-        progress: show a bar with the remaining time on stderr.
+        progress: show a bar with the remaining time, in a terminal or a notebook.
         watch: called after every epoch; True ends the fit. For fits in one process.
         slot: where to keep checkpoints, and to go on from the one that is there.
+        log: what is written while it goes on; None for nothing.
 
     Raises:
         TrainingError: no windows, a loss that is not finite, or a process that was killed.
@@ -150,7 +163,9 @@ def fit(
     data.setup()
     deciders = _Deciders.of(training, len(data.split.validation) > 0, watch)
     ending = Ending(deciders.report)
-    callbacks = [*deciders.callbacks(), *([EpochBar(training.epochs)] if progress else []), ending]
+    bars = [EpochBar(training.epochs, deciders.best)] if progress else []
+    logs = [] if log is None else [EpochLog(log, deciders.losses, deciders.best)]
+    callbacks = [*deciders.callbacks(), *bars, *logs, ending]
     accelerator = training.accelerator()
     strategy = choose(training.strategy, training.devices, training.num_nodes, accelerator)
     if training.precision == "64-true":

@@ -46,11 +46,11 @@ def test_the_lines_are_medians_with_the_largest_at_one():
     ax.figure.canvas.draw()
 
 
-def test_one_flow_needs_no_legend_and_may_keep_its_units():
+def test_the_legend_of_one_flow_says_what_line_and_band_are_and_it_may_keep_its_units():
     _, mine = plt.subplots()
     ax = plot_gradient_flow(falling(0.5), relative=False, ax=mine)
     assert ax is mine
-    assert ax.get_legend() is None
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["10 % to 90 % of the origins", "median"]
     assert ax.lines[0].get_ydata()[0] == pytest.approx(4.0)
 
 

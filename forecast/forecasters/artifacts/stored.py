@@ -78,7 +78,7 @@ def _describe_recurrent(model: Recurrent) -> tuple[dict[str, Any], dict[str, Ten
         "sizes": asdict(model.network.sizes),
         "head": {"kind": next(kind for kind, head in HEADS.items() if type(model.head) is head), **asdict(model.head)},  # type: ignore[arg-type]
         "transform": model.transform,
-        "training": asdict(model.training),
+        "training": model.training.deciding(),
         "feed": {"kind": type(model.feed).__name__.lower(), **asdict(model.feed)},
         "calendar": model.calendar,
         "cycles": list(model.cycles),

@@ -12,7 +12,6 @@ import numpy as np
 from forecast.data.calendar import Calendar
 from forecast.data.forecast import Forecast
 from forecast.data.panel import Origins, Panel
-from forecast.data.rows import day
 from forecast.data.scale import Scale
 from forecast.data.schema import Schema
 from forecast.forecasters.live.absorbing import absorb
@@ -32,6 +31,7 @@ from forecast.forecasters.live.learning.report import adapted_model, frame_of
 from forecast.forecasters.live.learning.settings import Learning, Optimizer
 from forecast.forecasters.live.lookup import Lookup
 from forecast.forecasters.live.rows import NewRows, RowReader, arrivals_of
+from forecast.forecasters.live.standing import in_words, live_html, recent
 from forecast.forecasters.live.waiting import chosen_of, is_ready, waits
 from forecast.nets.decoders import require_horizon
 
@@ -67,8 +67,6 @@ class Live:
         ()
         >>> live.forecast()
         Forecast(1 origins, 3 steps, targets ['load'], mean)
-        >>> live.forecast(horizon=1).times.tolist()
-        [[datetime.datetime(2024, 1, 9, 1, 0)]]
     """
 
     def __init__(self, model: Recurrent, panel: Panel) -> None:
@@ -132,13 +130,18 @@ class Live:
         return {name: np.datetime64(time, "us") for name, time in found.items() if time is not None}
 
     def __repr__(self) -> str:
-        ready = len(self.ready)
-        until = f", up to {day(max(self.last.values()))}" if self.last else ""
-        cold = f", {len(self.names) - ready} more not ready" if ready < len(self.names) else ""
-        return (
-            f"Live({self.model.architecture.cell}, {ready} series{cold}{until}, targets {list(self.schema.targets)}, "
-            f"horizon {self.window.horizon})"
-        )
+        return in_words(self)
+
+    def _repr_html_(self) -> str:
+        return live_html(self)
+
+    def recent(self, series: str | None = None) -> pd.DataFrame:
+        """The newest targets that it carries of a series, one context of them (row 0 is the newest), in its units.
+
+        Where a value was missing the one before stands in: that is what the network reads. By default of the first
+        series that is ready; a DataError names those that are not.
+        """
+        return recent(self, series)
 
     def update(self, rows: NewRows) -> tuple[str, ...]:
         """Absorb new rows: all of them, or none where something is wrong with one.
@@ -260,8 +263,7 @@ class Live:
             >>> panel = Panel.from_arrays(np.sin(np.arange(300.0)), days)
             >>> model = Recurrent(Window(8, 2), hidden_size=4, feed=Streamed(), training=Training(epochs=1))
             >>> live = model.fit(panel.until(200)).live(panel.until(200)).learn("tbptt", guard=Guard(window=50))
-            >>> for day, value in zip(days[200:], np.cos(np.arange(100.0)), strict=True):
-            ...     notes = live.update({"time": day, "y0": value})
+            >>> notes = [live.update({"time": day, "y0": 0.5}) for day in days[200:]]
             >>> live.learning[["scored", "updates"]].values.tolist()
             [[99, 99]]
         """
@@ -281,11 +283,7 @@ class Live:
         return frame_of(self.learner)
 
     def adapted(self) -> Recurrent:
-        """The model with its adapted weights, fitted: to be saved, judged, or to go on live from a panel.
-
-        Raises:
-            NotFittedError: it is not learning.
-        """
+        """The fitted model with its adapted weights, to be saved or judged; NotFittedError where it is not learning."""
         return adapted_model(self)
 
     def save(self, directory: str | Path) -> Path:
