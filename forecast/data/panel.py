@@ -14,6 +14,7 @@ from forecast.data.ahead import extend
 from forecast.data.almanac import computed
 from forecast.data.calendar import Calendar, infer
 from forecast.data.codes import coded
+from forecast.data.framing import as_frame
 from forecast.data.schema import Layout, Schema
 from forecast.errors import DataError, SettingsError, did_you_mean
 
@@ -142,6 +143,10 @@ class Panel:
     def named(self, index: int | np.integer) -> str:
         """A series in words: "series 'AAPL'", or "the series" where it has no name."""
         return f"series {self.series[index]!r}" if self.series[index] else "the series"
+
+    def to_frame(self) -> pd.DataFrame:
+        """A row for each row: time, series, targets, covariates; NaN where missing (`forecast.data.framing.as_frame`)."""
+        return as_frame(self)
 
     def __repr__(self) -> str:
         span = f"{_day(self.times.min())} to {_day(self.times.max())}" if len(self.times) else "empty"
