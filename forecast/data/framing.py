@@ -1,4 +1,4 @@
-"""Framing: a panel as a table again, a row for each of its rows, with missing cells empty and categories by name."""
+"""Framing: a panel as a table again, a row for each of its rows, missing cells empty and categories by name."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def as_frame(panel: Panel) -> pd.DataFrame:
 
 
 def _named(cells: np.ndarray, panel: Panel, name: str) -> np.ndarray:
-    """Cells of a column; names in place of the codes of a categorical one, None where missing."""
+    """Cells of a column; names in place of the codes of a categorical one."""
     if name not in panel.categories:
         return cells
     names = np.array([*panel.categories[name], None], dtype=object)

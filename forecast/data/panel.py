@@ -77,6 +77,8 @@ class Panel:
     calendar: Calendar
     report: tuple[str, ...] = ()
 
+    to_frame = as_frame
+
     @classmethod
     def from_arrays(
         cls,
@@ -143,10 +145,6 @@ class Panel:
     def named(self, index: int | np.integer) -> str:
         """A series in words: "series 'AAPL'", or "the series" where it has no name."""
         return f"series {self.series[index]!r}" if self.series[index] else "the series"
-
-    def to_frame(self) -> pd.DataFrame:
-        """A row for each row: time, series, targets, covariates; NaN where missing (`forecast.data.framing.as_frame`)."""
-        return as_frame(self)
 
     def __repr__(self) -> str:
         span = f"{_day(self.times.min())} to {_day(self.times.max())}" if len(self.times) else "empty"

@@ -15,7 +15,7 @@ from forecast.data.panel import Origins, Panel
 from forecast.data.scale import Scale
 from forecast.data.schema import Schema
 from forecast.errors import NotFittedError
-from forecast.forecasters.keeping import keeping, settings_of, slot_of
+from forecast.forecasters.keeping import keeping, settings_of, slot_of, traits_of
 from forecast.forecasters.live.forecaster import Live
 from forecast.forecasters.provenance import Provenance, Savable
 from forecast.forecasters.saying import as_forecast, for_targets, measure_of, needs_noise, said, scaling_of
@@ -148,6 +148,8 @@ class Recurrent(Savable):
     def says(self) -> Head:
         """What the numbers of its forecasts mean: its head, or paths drawn from it."""
         return says(self.architecture.decoder, self.head)
+
+    traits = property(traits_of)
 
     @property
     def parameters(self) -> int:
