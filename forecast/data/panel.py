@@ -14,6 +14,7 @@ from forecast.data.ahead import extend
 from forecast.data.almanac import computed
 from forecast.data.calendar import Calendar, infer
 from forecast.data.codes import coded
+from forecast.data.framing import as_frame
 from forecast.data.overview import panel_html
 from forecast.data.schema import Layout, Schema
 from forecast.errors import DataError, SettingsError, did_you_mean
@@ -76,6 +77,8 @@ class Panel:
     static: np.ndarray
     calendar: Calendar
     report: tuple[str, ...] = ()
+
+    to_frame = as_frame
 
     @classmethod
     def from_arrays(

@@ -45,8 +45,7 @@ class Keeps(Protocol):
 def settings_of(model: Keeps) -> dict[str, Any]:
     """All that decides what a fit on given rows comes to, in plain values."""
     architecture = {name: getattr(model.architecture, name) for name in model.architecture.__dataclass_fields__}
-    cell = architecture["cell"]
-    architecture["cell"] = cell if isinstance(cell, str) else getattr(cell, "__qualname__", repr(cell))
+    architecture["cell"] = cell_name(model)
     architecture["decoder"] = to_table(model.architecture.decoder)
     return {
         "window": asdict(model.window),
@@ -59,6 +58,18 @@ def settings_of(model: Keeps) -> dict[str, Any]:
         "gaps": model.gaps,
         "start": None if model.start is None else digest_of(model.start),
     }
+
+
+def cell_name(model: Keeps) -> str:
+    """The name of its cell; of one of the user's own, that of its class."""
+    cell = model.architecture.cell
+    return cell if isinstance(cell, str) else getattr(cell, "__qualname__", repr(cell))
+
+
+def traits_of(model: Keeps) -> tuple[str, ...]:
+    """What tells a network from others, in words: cell, units, feed, head."""
+    units = f"{model.architecture.hidden_size} units"
+    return (cell_name(model), units, type(model.feed).__name__, type(model.head).__name__)
 
 
 def digest_of(start: Start) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 
 from forecast.data.fingerprint import fingerprint
+from forecast.data.forecast import HasWindow
 from forecast.data.panel import Panel
 from forecast.data.rows import day
 from forecast.data.schema import Schema
@@ -77,6 +78,18 @@ class Provenance:
         return f"{self.series:,} series, {self.rows:,} rows, {day(self.since)} to {day(self.until)}"
 
 
+class Described(Protocol):
+    """What a forecaster is described by."""
+
+    fitted_on: Provenance | None
+
+    @property
+    def window(self) -> HasWindow: ...
+
+    @property
+    def traits(self) -> tuple[str, ...]: ...
+
+
 class Savable:
     """A forecaster that knows what it was fitted on, and can be written into a directory.
 
@@ -85,6 +98,16 @@ class Savable:
     """
 
     fitted_on: Provenance | None = None
+
+    @property
+    def traits(self) -> tuple[str, ...]:
+        """What tells it from others of its kind, in words."""
+        return ()
+
+    def __repr__(self: Described) -> str:
+        reach = f"context {self.window.context}, horizon {self.window.horizon}"
+        fitted = "not fitted" if self.fitted_on is None else f"fitted on {self.fitted_on.words}"
+        return f"{type(self).__name__}({', '.join([*self.traits, reach, fitted])})"
 
     def save(self, directory: str | Path, note: str = "") -> Path:
         """Write the fitted forecaster into a directory (made where missing), as a whole or not at all.

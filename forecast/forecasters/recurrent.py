@@ -15,7 +15,7 @@ from forecast.data.panel import Origins, Panel
 from forecast.data.scale import Scale
 from forecast.data.schema import Schema
 from forecast.errors import NotFittedError
-from forecast.forecasters.keeping import keeping, log_of, settings_of, slot_of
+from forecast.forecasters.keeping import keeping, log_of, settings_of, slot_of, traits_of
 from forecast.forecasters.live.forecaster import Live
 from forecast.forecasters.overview import recurrent_html
 from forecast.forecasters.provenance import Provenance, Savable
@@ -63,8 +63,7 @@ class Recurrent(Savable):
 
     Args:
         window: context and horizon.
-        cell: "rnn", "rnn-relu", "lstm", "gru", another of `forecast.nets.cells.NAMED`, an import path, or a cell class
-            of your own.
+        cell: "rnn", "rnn-relu", "lstm", "gru", another of `forecast.nets.cells.NAMED`, an import path, or a class.
         hidden_size: numbers in the state of each layer.
         layers: recurrent layers.
         dropout: after every recurrent layer.
@@ -83,8 +82,7 @@ class Recurrent(Savable):
             by the errors on the validation span, taken as normal.
         decoder: how the state at the origin becomes a forecast: `Direct()`, `Sequence()`, `Segments(length)` or
             `Recursive()` (`forecast.nets.decoders`).
-        gaps: add to the inputs, for channels with missing cells in training, which are there and how many rows ago the
-            last one was.
+        gaps: add to the inputs, for channels with missing cells in training, which are there and the rows since one.
 
     Attributes:
         history: losses of the last fit.
@@ -153,6 +151,8 @@ class Recurrent(Savable):
     def says(self) -> Head:
         """What the numbers of its forecasts mean: its head, or paths drawn from it."""
         return says(self.architecture.decoder, self.head)
+
+    traits = property(traits_of)
 
     @property
     def parameters(self) -> int:

@@ -23,7 +23,7 @@ from forecast.data.panel import Origins, Panel
 from forecast.data.scale import Scale
 from forecast.data.schema import Schema
 from forecast.errors import NotFittedError, SettingsError, TrainingError, did_you_mean
-from forecast.forecasters.provenance import Savable
+from forecast.forecasters.provenance import Provenance, Savable
 from forecast.windows.gather import Rows, gather, index_of, scaled_rows
 from forecast.windows.indicators import one_hot
 from forecast.windows.reach import reaching, require_reach
@@ -164,6 +164,7 @@ class Tabular(Savable):
         if "n_jobs" in self.model.get_params(deep=False):
             self.model.set_params(n_jobs=1)  # trees summed by racing threads differ in the last bit from call to call
         self.scale, self.schema = scale, panel.schema
+        self.fitted_on = Provenance.of(panel)
         return self
 
     def predict(self, panel: Panel, origins: Origins | None = None) -> Forecast:

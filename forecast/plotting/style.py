@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from forecast.errors import SettingsError
@@ -63,9 +63,16 @@ _LOOK = {
 }
 
 
-def look() -> AbstractContextManager[None]:
+@contextmanager
+def look() -> Iterator[None]:
     """The look of our pictures, as a context that leaves the settings of everybody else alone."""
-    return mpl.rc_context(_LOOK)
+    interactive = mpl.is_interactive()
+    try:
+        with mpl.rc_context(_LOOK):
+            yield
+            interactive = mpl.is_interactive()  # a notebook's backend, loaded by the first picture, asks to stay so
+    finally:
+        mpl.interactive(interactive)
 
 
 def axes(ax: Axes | None, width: float, height: float) -> Axes:

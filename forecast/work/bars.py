@@ -47,7 +47,8 @@ def bar(total: float, form: str, show: bool = True, initial: float = 0, widgets:
     if widgets and find_spec("ipywidgets") is not None:
         from tqdm.notebook import tqdm as widget
 
-        return widget(bar_format=form.replace("{bar:24}", "{bar}"), **{**kept, "file": None})
+        wide = form.replace("{bar:24}", "{bar}")
+        return widget(total=total, initial=initial, bar_format=wide, leave=False, dynamic_ncols=True)
     return tqdm(bar_format=form, disable=_others(), mininterval=0.5, **kept)
 
 

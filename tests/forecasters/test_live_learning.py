@@ -443,6 +443,19 @@ def test_a_switch_of_the_process_is_learnt():
     assert frame["in_use"] == "adapted"
     assert frame["adapted"] < 0.7 * frame["frozen"]
     assert frame["cost"] < -0.2
+    assert frame["alone"] < frame["cost"]  # who is guarded begins later
+
+
+def test_what_the_adapted_weights_would_have_cost_alone_is_told_whoever_speaks(panel: Panel, model: Recurrent):
+    never = Guard(window=10_000)
+    live = begun(model, panel, 30, rule="tbptt", learning_rate=0.05, guard=never)
+    for row in rows_of(panel, 30, 60):
+        live.update(row)
+    assert (live.learning["in_use"] == "frozen").all()
+    assert (live.learning["cost"] == 0).all()
+    frame = live.learning  # all forecasts lie within the window of the guard
+    np.testing.assert_allclose(frame["alone"], frame["adapted"] / frame["frozen"] - 1, rtol=1e-9)
+    assert (frame["alone"] != 0).all()
 
 
 def test_settings_that_cannot_work_are_refused_when_they_are_named(panel: Panel, model: Recurrent):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from forecast.forecasters.recurrent import Recurrent
 
 LEARNT = "Weights that went on learning from later rows; counts and fingerprint are those of the first fit."
-COLUMNS = ("series", "scored", "updates", "skipped", "frozen", "adapted", "in_use", "cost")
+COLUMNS = ("series", "scored", "updates", "skipped", "frozen", "adapted", "in_use", "cost", "alone")
 
 
 def frame_of(learner: Learner | None) -> pd.DataFrame:
@@ -27,7 +27,8 @@ def frame_of(learner: Learner | None) -> pd.DataFrame:
     them, of the fitted weights and of those that learn, in units of the scale (absolute errors of points, pinball
     losses of distributions, cross-entropies of classes); `in_use`, whose forecasts are given now; `cost`, what the
     forecasts in use have erred in all over what the fitted weights would have, less 1; without those that were under
-    way when the adapted weights began anew (`Guard.restart`), which nobody scores.
+    way when the adapted weights began anew (`Guard.restart`), which nobody scores; `alone`, the same of the adapted
+    weights without a guard.
     """
     rows = []
     if learner is None:
@@ -35,9 +36,10 @@ def frame_of(learner: Learner | None) -> pd.DataFrame:
     for place in sorted(learner.walks):
         record, walk = learner.record(place), learner.walks[place]
         use = "adapted" if walk.speaks else "frozen"
-        cost = record.said_sum / record.frozen_sum - 1 if record.frozen_sum else 0.0
+        sums = (record.said_sum, record.adapted_sum)
+        over = (total / record.frozen_sum - 1 if record.frozen_sum else 0.0 for total in sums)
         counts = (record.scored, record.updates, record.skipped)
-        rows.append((learner.live.names[place], *counts, *record.recent(), use, cost))
+        rows.append((learner.live.names[place], *counts, *record.recent(), use, *over))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
