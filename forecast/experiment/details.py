@@ -31,9 +31,9 @@ from forecast.evaluation.scores import Scores
 from forecast.evaluation.table import caption
 from forecast.experiment.compare import Outcome
 from forecast.experiment.spreadsheets import guarded
+from forecast.work.folder import DETAILS, OUTCOME
 from forecast.work.writing import replace_file
 
-FOLDER, OUTCOME = "details", "outcome.json"
 TABLES = ("observed", "quantiles", "calibration", "pit", "reliability", "training", "gradients")
 FORMAT = 1
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)  # of distributions that state no levels
@@ -53,7 +53,7 @@ def write_details(outcome: Outcome, directory: Path) -> list[Path]:
     Raises:
         SettingsError: they cannot be written there.
     """
-    folder = directory / FOLDER
+    folder = directory / DETAILS
     for name in TABLES:
         (folder / f"{name}.csv").unlink(missing_ok=True)
     scores, panel = outcome.scores, outcome.panel
@@ -76,7 +76,7 @@ def write_table(directory: Path, name: str, frame: pd.DataFrame) -> Path:
 
 def write_detail(directory: Path, name: str, text: str) -> Path:
     """Write one file of the details as a whole."""
-    path = directory / FOLDER / name
+    path = directory / DETAILS / name
     replace_file(path, text.encode(), "the details of a comparison")
     return path
 
@@ -131,7 +131,7 @@ def observed_frame(scores: Scores, panel: Panel) -> pd.DataFrame:
     begin = panel.offsets[:-1] + np.maximum(first - before, 0)
     rows = np.concatenate([np.arange(a, b) for a, b in zip(begin, panel.offsets[1:], strict=True)])
     seen, values = panel.observed[rows], panel.values[rows]
-    names = pd.Categorical.from_codes(panel.row_series[rows].tolist(), list(panel.series))
+    names = pd.Categorical.from_codes(panel.row_series[rows].tolist(), dtype=pd.CategoricalDtype(list(panel.series)))
     parts = [
         pd.DataFrame(
             {
@@ -158,7 +158,7 @@ def quantiles_frame(scores: Scores) -> pd.DataFrame:
     if not parts:
         return pd.DataFrame()
     frame = pd.concat(parts, ignore_index=True)
-    levels = sorted((name for name in frame if _is_level(name)), key=float)
+    levels = sorted((str(name) for name in frame if _is_level(name)), key=float)
     return frame[["model", "series", "origin", "time", "step", "target", *levels]]
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
-from forecast.report.charts import Chart, Variant, absent, axes, figure, line, plain
+from forecast.report.charts import Chart, Trace, Variant, absent, axes, figure, line, plain
 from forecast.report.choosing import relative_errors
 from forecast.report.colours import Look
 from forecast.report.markup import Section, frame_table, label, number, percent, places_for, spread
@@ -49,9 +51,13 @@ def _by_step(material: Material, looks: Looks) -> str:
     return figure(Chart("steps", "Error by step ahead", views, "Target"))
 
 
+def _lines(grid: pd.DataFrame, looks: Looks, x: list[Any], places: int) -> list[Trace]:
+    return [line(str(name), looks[str(name)], x, grid[name].to_numpy(dtype=np.float64), places) for name in grid]
+
+
 def _step_view(material: Material, looks: Looks, target: str, grid: pd.DataFrame) -> Variant:
     steps, places = grid.index.tolist(), places_for(grid.to_numpy(dtype=np.float64))
-    traces = [line(name, looks[name], steps, grid[name].to_numpy(dtype=np.float64), places) for name in grid]
+    traces = _lines(grid, looks, steps, places)
     ticks = {"tickmode": "array", "tickvals": steps} if len(steps) <= 14 else {}
     layout = axes("steps ahead", _unit(material, target), xaxis=ticks, yaxis={"rangemode": "tozero"})
     best = grid[material.models[0]] if material.models[0] in grid else grid.iloc[:, 0]
@@ -101,7 +107,7 @@ def _over_time(material: Material, looks: Looks) -> str:
 
 def _time_view(material: Material, looks: Looks, target: str, grid: pd.DataFrame, grouped: bool) -> Variant:
     times, places = grid.index.tolist(), places_for(grid.to_numpy(dtype=np.float64))
-    traces = [line(name, looks[name], times, grid[name].to_numpy(dtype=np.float64), places) for name in grid]
+    traces = _lines(grid, looks, times, places)
     layout = axes("when the forecast was made", _unit(material, target), yaxis={"rangemode": "tozero"})
     table = frame_table(f"Error over time{_of(target)}", grid.reset_index())
     reading = _time_reading(grid, material, grouped)

@@ -131,10 +131,18 @@ def _classes(material: Material, looks: Looks) -> str:
             spread |= {"arrayminus": np.round(np.maximum(y - low, 0), 2).tolist(), "thickness": 1}
             traces.append(line(name, looks[name], np.round(x, 2).tolist(), y, 2, error_y=spread))
         layout = axes(f"probability of “{word}” that was forecast, percent", f"how often “{word}” happened, percent")
+        layout["xaxis"] |= {"range": _around(100 * here[["said"]])}
+        layout["yaxis"] |= {"range": _around(100 * here[["said", "low", "high"]])}
         columns = {"model": "Contestant", "said": "Said", "observed": "Happened", "low": "Low", "high": "High"}
         table = frame_table(f"How often {word} happened", here[[*columns, "count"]].rename(columns=columns))
         views.append(Variant(word, traces, layout, _class_reading(word, here, material), table))
     return figure(Chart("reliability", "Directions and classes", views, "Class", height=400))
+
+
+def _around(shares: pd.DataFrame) -> list[float]:
+    """A stretch of percentages that holds all of these, in tens."""
+    low, high = (float(np.nanmin(shares)), float(np.nanmax(shares))) if shares.notna().any(axis=None) else (0.0, 100.0)
+    return [max(10 * np.floor(low / 10), 0.0), min(10 * np.ceil(high / 10), 100.0)]
 
 
 def _class_reading(word: str, here: pd.DataFrame, material: Material) -> str:

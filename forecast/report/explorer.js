@@ -70,7 +70,9 @@ function explorer(figure) {
       traces.push({ ...ink, mode: "lines+markers", line: width, marker: { size: 7, color: "@ink", symbol: "circle-open", line: { width: 2 } }, x: [at(origin), ...x], y: [last, ...actual], name: "happened" });
     }
     const seen = data.models.filter((model) => said[model.key] && !hidden.has(model.key));
-    for (const model of seen) for (const [rank, band] of said[model.key].bands.entries()) {
+    const sure = seen.find((model) => said[model.key].bands.length);  // bands of several would hide each other
+    if (sure) for (const [rank, band] of said[sure.key].bands.entries()) {
+      const model = sure;
       const edge = { type: "scatter", mode: "lines", x, line: { width: 0, color: `@${model.colour}` }, hoverinfo: "skip", name: label(`${model.key} ${band.name}`) };
       traces.push({ ...edge, y: band.low }, { ...edge, y: band.high, fill: "tonexty", fillcolor: `@${model.colour}/${rank ? 0.22 : 0.13}` });
     }
@@ -92,6 +94,7 @@ function explorer(figure) {
     const errors = Object.entries(now.said).filter(([model]) => !hidden.has(model)).map(([model, said]) => [model, meanError(said.point, now.actual)]);
     const known = errors.filter((each) => each[1] !== null).sort((a, b) => a[1] - b[1]);
     const best = data.models.find((model) => now.said[model.key] && !hidden.has(model.key));
+    const sure = data.models.find((model) => now.said[model.key] && !hidden.has(model.key) && now.said[model.key].bands.length);
     if (!known.length && !best) return `${name}no contestant is shown. Press a name below to show it.`;
     if (!known.length) {
       const point = now.said[best.key].point, inside = now.said[best.key].bands[0];
@@ -99,13 +102,13 @@ function explorer(figure) {
       return `${name}after ${now.when} ${best.key} expects ${shortened(point[0])}${held} at the first step and ${shortened(point[point.length - 1])} at the last.`;
     }
     const rest = known.slice(1, 4).map(([model, error]) => `${model} ${shortened(error)}`).join(", ");
-    const held = best && now.said[best.key].bands[0] ? ` ${inInterval(best.key, now)}` : "";
+    const held = sure ? ` ${inInterval(sure.key, now)}` : "";
     return `${name}forecast made at ${now.when}: ${known[0][0]} came nearest, off by ${shortened(known[0][1])} on average${rest ? ` (${rest})` : ""}.${held}`;
   }
 
   function inInterval(key, now) {
     const band = now.said[key].bands[0], judged = now.actual.map((value, i) => value === null ? null : value >= band.low[i] && value <= band.high[i]).filter((each) => each !== null);
-    return judged.length ? `The ${band.name} interval of ${key} held ${judged.filter(Boolean).length} of ${judged.length} values.` : "";
+    return judged.length ? `The ${band.name} interval of ${key} (shaded) held ${judged.filter(Boolean).length} of ${judged.length} values.` : "";
   }
 
   function table(now) {

@@ -79,7 +79,7 @@ def shown(material: Material, chosen: Chosen, looks: dict[str, Look]) -> dict[st
 def ahead(material: Material, names: list[str], chosen: Chosen, looks: dict[str, Look]) -> dict[str, Any]:
     """The forecasts after the last row, in plain numbers."""
     frame = material.next
-    levels = [name for name in frame if _is_level(name)]
+    levels = [str(name) for name in frame if _is_level(name)]
     if "mean" not in frame:
         middle = min(levels, key=lambda name: abs(float(name) - 0.5))
         frame = frame.assign(mean=frame[middle])
@@ -149,8 +149,8 @@ class _Cube:
         """The values of a column; None where there are no rows."""
         if not len(rows):
             return None
-        place = [self.origins.get_indexer(rows["origin"]), self.steps.get_indexer(rows["step"])]
-        place.append(self.targets.get_indexer(rows["target"]))
+        axes = {"origin": self.origins, "step": self.steps, "target": self.targets}
+        place = [index.get_indexer(pd.Index(rows[name])) for name, index in axes.items()]
         inside = np.logical_and.reduce([each >= 0 for each in place])
         out = np.full((len(self.origins), len(self.steps), len(self.targets)), np.nan)
         out[tuple(each[inside] for each in place)] = rows[column].to_numpy(dtype=np.float64)[inside]
@@ -159,7 +159,7 @@ class _Cube:
 
 def _bands(cube: _Cube, said: pd.DataFrame) -> list[tuple[str, np.ndarray, np.ndarray]]:
     """The widest and the middle one of the intervals that lie evenly about the middle."""
-    levels = {round(float(name), 6): name for name in said if _is_level(name) and said[name].notna().any()}
+    levels = {round(float(str(name)), 6): str(name) for name in said if _is_level(name) and said[name].notna().any()}
     low = [level for level in sorted(levels) if level < 0.5 and round(1 - level, 6) in levels]
     picked = low[:1] + ([low[len(low) // 2]] if len(low) > 1 else [])
     found = []
@@ -185,7 +185,10 @@ def _rows(
     needed = np.unique(np.clip(at[:, None] + offsets, 0, len(times) - 1)) if len(at) else np.arange(0)
     times = times[needed]
     values = np.full((len(times), len(chosen.targets)), np.nan)
-    row, column = pd.Index(times).get_indexer(known["time"]), pd.Index(chosen.targets).get_indexer(known["target"])
+    row, column = (
+        pd.Index(times).get_indexer(pd.Index(known["time"])),
+        pd.Index(chosen.targets).get_indexer(pd.Index(known["target"])),
+    )
     inside = (row >= 0) & (column >= 0)
     values[row[inside], column[inside]] = known["value"].to_numpy(dtype=np.float64)[inside]
     return times, values

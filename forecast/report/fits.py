@@ -72,7 +72,7 @@ def _curve_reading(name: str, here: pd.DataFrame) -> str:
     elif last - at > 2:
         end = "after which the validation loss rose again: it began to learn the training rows by heart"
     else:
-        end = "and hardly changed afterwards"
+        end = "no later one was better"
     return f"{name}{seed}: the weights of epoch {at} of {last} were kept, {end}."
 
 
@@ -101,7 +101,7 @@ def _gradients(material: Material, looks: Looks) -> str:
     if not traces:
         return absent(title, "No gradient reached any state: these networks did not use what they read.") + left
     layout = axes("steps before the forecast", "size of the gradient (largest = 1)")
-    layout["yaxis"] |= {"type": "log", "exponentformat": "power", "dtick": 1}
+    layout["yaxis"] |= {"type": "log", "tickformat": "~g", "dtick": 1}
     explained = paragraph(
         "A line that falls quickly is a network whose forecast hangs on the newest rows alone; one that stays high "
         "still learns from rows far back. Bands hold 80 % of the moments that were measured."
@@ -120,5 +120,5 @@ def _reach(name: str, middle: np.ndarray) -> str:
     top = int(np.nanargmax(middle))
     below = np.flatnonzero(~(middle[top:] > FADED))
     if not len(below):
-        return f"{name} still feels {number(100 * float(middle[-1]), 2)} % at {len(middle) - 1} steps back."
-    return f"In {name} less than a tenth is left {top + int(below[0])} steps back."
+        return f"In {name} {number(100 * float(middle[-1]), 2)} % of the gradient is left {len(middle) - 1} steps back."
+    return f"In {name} less than a tenth of the gradient is left {top + int(below[0])} steps back."

@@ -115,7 +115,8 @@ def table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[object]], 
         rows: texts as they stand, numbers with a few digits.
         named: leading columns that are names, set to the left; the first is the head of its row.
     """
-    head = "".join(f'<th scope="col">{text(name)}</th>' for name in heads)
+    shapes = [' class="word"' if place < named else "" for place in range(len(heads))]
+    head = "".join(f'<th scope="col"{shape}>{text(name)}</th>' for name, shape in zip(heads, shapes, strict=True))
     body = "".join(_row(row, named) for row in rows)
     inside = f"<table><caption>{text(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     return f'<div class="scroll" tabindex="0" role="region" aria-label="{text(caption)}">{inside}</div>'
@@ -128,7 +129,7 @@ def _row(row: Sequence[object], named: int) -> str:
         if place == 0:
             cells.append(f'<th scope="row">{said}</th>')
         else:
-            cells.append(f"<td{' class=word' if place < named else ''}>{said}</td>")
+            cells.append(f'<td class="word">{said}</td>' if place < named else f"<td>{said}</td>")
     return f"<tr>{''.join(cells)}</tr>"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,8 @@ from typing import Any
 import pandas as pd
 
 from forecast.errors import DataError, SettingsError
-from forecast.experiment.details import FOLDER, OUTCOME
 from forecast.experiment.spreadsheets import unguarded
-from forecast.work.folder import ABOUT
+from forecast.work.folder import ABOUT, DETAILS, OUTCOME
 
 NAMES = {"model", "series", "target", "metric", "network", "part", "label", "parameter", "state", "reason"}
 TIMES = {"origin", "time"}
@@ -108,10 +107,10 @@ def clock_of(times: pd.Series) -> str:
         >>> clock_of(pd.Series(pd.date_range("2024-01-01", periods=3, freq="h")))
         'minute'
     """
-    times = pd.Series(times.unique())
-    if (times != times.dt.normalize()).any():
+    stamps = pd.DatetimeIndex(times.unique())
+    if (stamps != stamps.normalize()).any():
         return "minute"
-    return "month" if len(times) > 1 and (times.dt.day == 1).all() else "day"
+    return "month" if len(stamps) > 1 and (stamps.day == 1).all() else "day"
 
 
 FORMATS = {"month": "%Y-%m", "day": "%Y-%m-%d", "minute": "%Y-%m-%d %H:%M"}
@@ -131,7 +130,7 @@ def read_material(run: str | Path) -> Material:
     _require_run(directory)
     tables = {name: _table(_place(directory, name), columns) for name, columns in NEEDED.items()}
     text = _text(directory / "settings.toml")
-    details = directory / FOLDER
+    details = directory / DETAILS
     return Material(
         directory,
         **tables,
@@ -144,7 +143,7 @@ def read_material(run: str | Path) -> Material:
 
 
 def _place(directory: Path, name: str) -> Path:
-    return directory / f"{name}.csv" if name in AT_TOP else directory / FOLDER / f"{name}.csv"
+    return directory / f"{name}.csv" if name in AT_TOP else directory / DETAILS / f"{name}.csv"
 
 
 def _require_run(directory: Path) -> None:
@@ -165,11 +164,11 @@ def _table(path: Path, needed: tuple[str, ...]) -> pd.DataFrame:
     if not path.is_file():
         return pd.DataFrame(columns=list(needed))
     try:
-        heads = list(pd.read_csv(path, nrows=0))
+        heads = [str(name) for name in pd.read_csv(path, nrows=0)]
         words = NAMES | ({TEXT_STEP} if path.stem == "scores" else set())
-        texts = [name for name in heads if name in words]
-        empty = {name: [""] for name in heads if name not in words}
-        frame = pd.read_csv(path, dtype=dict.fromkeys(texts, str), keep_default_na=False, na_values=empty)
+        kinds: Mapping[Hashable, str] = {name: "str" for name in heads if name in words}
+        empty: Mapping[str, list[str]] = {name: [""] for name in heads if name not in words}
+        frame = pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values=empty)
         missing = [name for name in needed if name not in frame]
         if missing:
             raise ValueError(f"it has no column {missing[0]!r}")

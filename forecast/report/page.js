@@ -35,10 +35,20 @@ function label(text) {
   return String(text).replace(/\s+/g, " ").replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 }
 
+// Titles of axes on several lines, where a phone has no room for one.
+function wrapped(text) {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    if (lines.at(-1).length + word.length > 32 && lines.at(-1)) lines.push("");
+    lines.push((lines.pop() + " " + word).trim());
+  }
+  return lines.join("<br>");
+}
+
 function axis(own, narrow) {
   const said = own || {};
-  const grid = { gridcolor: "@grid", zerolinecolor: "@grid", linecolor: "@edge", tickcolor: "@edge" };
-  const title = said.title ? { ...said.title, standoff: 10 } : undefined;
+  const grid = { ticklabeloverflow: "allow", gridcolor: "@grid", zerolinecolor: "@grid", linecolor: "@edge", tickcolor: "@edge" };
+  const title = said.title ? { text: narrow ? wrapped(said.title.text) : said.title.text, standoff: 10 } : undefined;
   return { automargin: true, ...grid, ...(narrow ? { nticks: 6 } : {}), ...said, title };
 }
 
@@ -47,7 +57,7 @@ function layoutOf(own, width) {
   const base = {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", hovermode: "x unified",
     font: { family: "system-ui,-apple-system,Segoe UI,Roboto,sans-serif", size: narrow ? 12 : 13, color: "@ink" },
-    margin: { l: 10, r: 12, t: 26, b: 10 }, showlegend: false,
+    margin: { l: 10, r: 18, t: 26, b: 10 }, showlegend: false,
     legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
     hoverlabel: { bgcolor: "@raised", bordercolor: "@edge", font: { color: "@ink" } },
     modebar: { bgcolor: "rgba(0,0,0,0)", color: "@soft", activecolor: "@ink" },
@@ -58,7 +68,7 @@ function layoutOf(own, width) {
 
 const CONFIG = {
   displaylogo: false, responsive: true, displayModeBar: COARSE.matches ? false : "hover",
-  modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d", "sendDataToCloud"],
+  modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
 };
 
 function draw(place, traces, layout) {
@@ -81,6 +91,7 @@ function swatch(trace) {
 
 // A button for each contestant; `hidden` is a set that lives as long as the chart.
 function legend(box, entries, hidden, redraw) {
+  if (entries.length < 2) return;
   box.replaceChildren(...entries.map((trace) => {
     const button = document.createElement("button");
     button.type = "button";

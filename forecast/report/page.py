@@ -23,7 +23,7 @@ from forecast.report.explorer import explorer_section, next_section
 from forecast.report.fits import fits_section
 from forecast.report.markup import Section, text
 from forecast.report.material import Material, read_material
-from forecast.report.question import question_section, verdict_section
+from forecast.report.question import question_section, terms_section, verdict_section
 from forecast.report.ranking import ranking_section
 from forecast.report.trials import trials_section
 from forecast.work.writing import replace_file
@@ -73,6 +73,7 @@ def sections(material: Material, series: Sequence[str] = ()) -> list[Section]:
     found = [
         question_section(material),
         verdict_section(material),
+        terms_section(material),
         ranking_section(material),
         explorer_section(material, chosen, styles),
         next_section(material, chosen, styles),

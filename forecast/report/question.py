@@ -20,6 +20,16 @@ REGRESSORS = {
     "boosting": "gradient boosting on the values before",
     "mlp": "a small network without memory",
 }
+HEADS = {
+    "quantiles": ", states quantiles",
+    "gaussian": ", states a normal distribution",
+    "student": ", states a Student's t distribution",
+    "mixture": ", states a mixture of normal distributions",
+    "poisson": ", states a distribution of counts",
+    "negative-binomial": ", states a distribution of counts",
+    "direction": ", states how probable up and down are",
+    "category": ", states how probable each category is",
+}
 PATIENCE = {"windowed": "reads each window afresh", "streamed": "carries its state along the series"}
 
 
@@ -29,8 +39,12 @@ def question_section(material: Material) -> Section:
     window = material.settings.get("window", {})
     asked = f"How well can {what} be forecast{_ahead(material)}{_behind(window)}?"
     follow = "Every contestant answered at the same moments of a span that none of them had seen in training."
-    body = paragraph(asked, "asked") + paragraph(follow) + definitions(_facts(material)) + _contestants(material)
-    return Section("question", "The question", body)
+    return Section("question", "The question", paragraph(asked, "asked") + paragraph(follow))
+
+
+def terms_section(material: Material) -> Section:
+    """On what terms: data, split, window, contestants."""
+    return Section("terms", "How it was judged", definitions(_facts(material)) + _contestants(material))
 
 
 def verdict_section(material: Material) -> Section:
@@ -96,7 +110,7 @@ def _facts(material: Material) -> list[tuple[str, object]]:
         ("Data", material.data),
         ("Rows", f"{data['rows']:,}, {data['first']} to {data['last']}" if data else ""),
         ("Distance of rows", data.get("calendar")),
-        ("Series", f"{data['series']:,}, {judged} of them judged" if data and data["series"] > 1 else ""),
+        ("Series", _series(data, judged)),
         ("To forecast", ", ".join(material.targets)),
         ("Also known up to the forecast", ", ".join(covariates)),
         ("Also known ahead", ", ".join(data.get("future", ()))),
@@ -107,6 +121,13 @@ def _facts(material: Material) -> list[tuple[str, object]]:
         ("Forecasts judged", f"{len(asked):,} of each contestant" if len(asked) else ""),
         ("Rule to beat", material.baseline),
     ]
+
+
+def _series(data: Mapping[str, Any], judged: str) -> str:
+    if not data or data["series"] < 2:
+        return ""
+    every = f"{data['series']:,}"
+    return every if every == judged else f"{every}, {judged} of them judged"
 
 
 def _first(material: Material) -> str:
@@ -151,8 +172,8 @@ def described(table: Mapping[str, Any]) -> str:
 
 def _network(table: Mapping[str, Any]) -> str:
     layers = f", {table['layers']} layers" if table.get("layers", 1) != 1 else ""
-    said = "" if table.get("head", "point") == "point" else f"; says {table['head']}"
-    changed = "" if table.get("transform", "none") == "none" else f"; of {table['transform']}"
+    said = HEADS.get(str(table.get("head", "point")), "")
+    changed = "" if table.get("transform", "none") == "none" else f", learns from {table['transform']} values"
     patience = PATIENCE.get(str(table.get("feed")), "")
     size = table.get("hidden_size")
     return f"recurrent network ({table.get('cell')}, {size} units{layers}), {patience}{said}{changed}"

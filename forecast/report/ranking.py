@@ -65,26 +65,33 @@ def _bars(material: Material) -> Chart:
         "orientation": "h",
         "y": list(range(len(names))),
         "x": shown.tolist(),
-        "text": words,
-        "textposition": "outside",
-        "cliponaxis": False,
         "hoverinfo": "text",
-        "hovertext": names,
-        "marker": {"color": [f"@{kind[0]}" for kind in kinds], "pattern": {"shape": [kind[1] for kind in kinds]}},
+        "hovertext": [f"{name}: {word}" for name, word in zip(names, words, strict=True)],
+        "marker": {"color": [f"@{kind[0]}" for kind in kinds], "pattern": _pattern([kind[1] for kind in kinds])},
     }
-    top = float(shown.max()) if len(shown) else 1.0
+    # Beside the bars, not at their ends: where all are equally long the line of the rule runs through their ends.
+    notes = [
+        {"x": 1.01, "xref": "paper", "xanchor": "left", "y": place, "text": word, "showarrow": False}
+        for place, word in enumerate(words)
+    ]
+    top = float(np.nanmax([*shown, rule])) or 1.0
     mark = {"type": "line", "x0": rule, "x1": rule, "y0": 0, "y1": 1, "yref": "paper"}
     mark |= {"line": {"color": "@ink", "width": 1.5, "dash": "dash"}}
     layout = axes(
         "mean absolute error (shorter is better)",
         "",
-        xaxis={"range": [0, 1.22 * top]},
+        xaxis={"range": [0, 1.03 * top]},
         yaxis={"tickvals": list(range(len(names))), "ticktext": names, "showgrid": False, "automargin": True},
-        margin={"l": 10, "r": 10, "t": 10, "b": 50},
-    ) | {"shapes": [mark], "showlegend": False}
+        margin={"l": 10, "r": 24 + 8 * max(map(len, words)), "t": 10, "b": 50},
+    ) | {"shapes": [mark], "annotations": notes, "hovermode": "closest"}
     data = pd.DataFrame({"Contestant": board["model"], "Mean absolute error": errors})[::-1]
     view = Variant("all", [trace], layout, _reading(material), frame_table("Mean absolute error", data))
     return Chart("errors", "Mean absolute error", [view], height=90 + 32 * len(names), legend=False)
+
+
+def _pattern(shapes: list[str]) -> dict[str, object]:
+    """Stripes and dots for those who do not see the colours."""
+    return {"shape": shapes, "fillmode": "overlay", "fgcolor": "@ground", "size": 7, "solidity": 0.18}
 
 
 def _short_name(model: str) -> str:
@@ -96,6 +103,8 @@ def _reading(material: Material) -> str:
     rule = float(board.set_index("model")["mae"][base])
     better = int((board["mae"] < rule).sum())
     best, worst = board.iloc[0], board.iloc[-1]
+    if len(board) < 2:
+        return f"{base} was compared with nobody."
     many = f"{better} of {len(board) - 1} contestants have" if better != 1 else "One contestant has"
     gain = percent(1 - float(best["mae"]) / rule) if rule > 0 else "–"
     said = f"{many} a smaller error than {base} (the dashed line)"

@@ -50,8 +50,8 @@ def _history(frame: pd.DataFrame, done: pd.DataFrame, goal: str) -> str:
     values = done[goal].to_numpy(dtype=np.float64)
     best = done[goal].cummax() if _up(goal) else done[goal].cummin()
     numbers, places = done["number"].tolist(), places_for(values)
-    step = {**plain("best so far", "p0", numbers, best.to_numpy(dtype=np.float64), places), "showlegend": True}
-    step["line"] = {**step["line"], "shape": "hv"}
+    shape = {"line": {"color": "@p0", "width": 2, "shape": "hv"}, "showlegend": True}
+    step = {**plain("best so far", "p0", numbers, best.to_numpy(dtype=np.float64), places), **shape}
     traces: list[Any] = [_points("completed", numbers, rounded(values, places), "p1", "circle"), step]
     low = float(values.min() - 0.06 * (np.ptp(values) or 1.0))
     for state, symbol in (("pruned", "line-ns-open"), ("failed", "x")):
@@ -60,12 +60,12 @@ def _history(frame: pd.DataFrame, done: pd.DataFrame, goal: str) -> str:
             word = {"pruned": "given up early", "failed": "failed"}[state]
             traces.append(_points(word, some, [low] * len(some), "soft", symbol))
     layout = axes("trial", f"{goal} in validation") | {"showlegend": True, "hovermode": "closest"}
-    which = done[goal].idxmax() if _up(goal) else done[goal].idxmin()
+    which = int(values.argmax() if _up(goal) else values.argmin())
     ended = {state: int((frame["state"] == state).sum()) for state in STATES}
     counts = ", ".join(f"{count} {state}" for state, count in ended.items() if count)
     reading = (
-        f"{len(frame)} trials ({counts}). The best is number {int(done.loc[which, 'number'])} with a {goal} of "
-        f"{number(float(done.loc[which, goal]))}; the first had {number(float(values[0]))}."
+        f"{len(frame)} trials ({counts}). The best is number {numbers[which]} with a {goal} of "
+        f"{number(float(values[which]))}; the first had {number(float(values[0]))}."
     )
     table = frame_table("What the trials found", frame[["number", "state", goal]])
     return figure(
@@ -139,7 +139,9 @@ def _cells(done: pd.DataFrame, goal: str) -> str:
         return ""
     edges = 2.0 ** np.arange(np.floor(np.log2(sizes.min())), np.floor(np.log2(sizes.max())) + 2)
     names = [f"{low:g} to {high - 1:g}" if high - low > 1 else f"{low:g}" for low, high in pairwise(edges)]
-    grouped = some.groupby([some["cell"], pd.cut(sizes, edges, right=False, labels=names)], observed=False)[goal]
+    grouped = some.groupby([some["cell"], pd.cut(sizes, edges.tolist(), right=False, labels=names)], observed=False)[
+        goal
+    ]
     best = (grouped.max() if _up(goal) else grouped.min()).unstack()
     counts = grouped.count().unstack()
     values = best.to_numpy(dtype=np.float64)
@@ -164,7 +166,7 @@ def _cells(done: pd.DataFrame, goal: str) -> str:
         "ygap": 2,
     }
     layout = axes("hidden size", "", xaxis={"type": "category"}, yaxis={"type": "category", "automargin": True})
-    row, column = np.unravel_index(np.nanargmax(values) if _up(goal) else np.nanargmin(values), values.shape)
+    row, column = map(int, np.unravel_index(np.nanargmax(values) if _up(goal) else np.nanargmin(values), values.shape))
     where = f"the {best.index[row]} cell at a hidden size of {names[column]}"
     reading = f"The best {goal} was found with {where}; the deeper the colour, the better."
     table = frame_table(f"Best {goal} in validation", best.reset_index().rename(columns={"cell": "Cell"}))
