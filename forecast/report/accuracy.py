@@ -153,7 +153,8 @@ def _by_series(material: Material) -> str:
         "hoverinfo": "text+x",
         "marker": {"size": 9, "color": "@p0", "symbol": ["circle" if x >= 0 else "x" for x in saved]},
     }
-    ends = {"tickvals": rows, "ticktext": [label(str(name)[:24]) for name in shown.index], "automargin": True}
+    ends = {"tickvals": rows, "ticktext": [label(str(name)[:24]) for name in shown.index]}
+    ends |= {"range": [-0.8, len(rows) - 0.2]}
     layout = axes(f"error saved by {best} against {base}, percent (right is better)", "", yaxis=ends)
     won = int((errors < 1).sum())
     few = f"; {len(shown)} are drawn, evenly chosen" if len(shown) < len(errors) else ""

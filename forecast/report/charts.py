@@ -15,6 +15,8 @@ from forecast.report.colours import Look
 from forecast.report.markup import data_script, folded, label, paragraph, rounded, text
 
 Trace = Mapping[str, Any]
+LONGEST = 70
+"""Letters of an axis' title."""
 MARKED = 40
 """Points of a line up to which each is marked."""
 
@@ -143,7 +145,11 @@ def axes(x: str, y: str, **more: Mapping[str, Any]) -> dict[str, Any]:
         >>> axes("steps", "error", yaxis={"rangemode": "tozero"})["yaxis"]["title"]
         {'text': 'error'}
     """
-    found: dict[str, Any] = {"xaxis": {"title": {"text": label(x)}}, "yaxis": {"title": {"text": label(y)}}}
+    found: dict[str, Any] = {"xaxis": {"title": {"text": _short(x)}}, "yaxis": {"title": {"text": _short(y)}}}
     for name, said in more.items():
         found[name] = {**found.get(name, {}), **said}
     return found
+
+
+def _short(title: str) -> str:
+    return label(title if len(title) <= LONGEST else f"{title[: LONGEST - 1]}…")

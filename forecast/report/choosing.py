@@ -56,6 +56,8 @@ def choose(material: Material, asked: Sequence[str] = ()) -> Chosen:
     for name in asked:
         if name not in known:
             raise SettingsError(f"--series {name}: no such series in {material.directory}{did_you_mean(name, known)}")
+    if not known:
+        return Chosen((), material.models, material.targets, (), 0, 0, len(material.models))
     models = material.models[:MOST_MODELS]
     if material.baseline not in models:
         models = (*models[:-1], material.baseline)
@@ -65,7 +67,7 @@ def choose(material: Material, asked: Sequence[str] = ()) -> Chosen:
     cell = len(models) * len(targets) * len(steps) * (1 + _levels(material) / max(len(material.models), 1))
     most = int(np.clip(NUMBERS // (FEWEST_ORIGINS * cell), 1, MOST_SERIES))
     series = tuple(asked) or _spread(material, known, most)
-    origins = int(np.clip(NUMBERS // (len(series) * cell), 1, MOST_ORIGINS)) if series else 1
+    origins = int(np.clip(NUMBERS // (len(series) * cell), 1, MOST_ORIGINS))
     return Chosen(series, models, targets, steps, origins, len(known), len(material.models))
 
 

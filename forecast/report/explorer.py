@@ -161,7 +161,7 @@ def _bands(cube: _Cube, said: pd.DataFrame) -> list[tuple[str, np.ndarray, np.nd
     """The widest and the middle one of the intervals that lie evenly about the middle."""
     levels = {round(float(str(name)), 6): str(name) for name in said if _is_level(name) and said[name].notna().any()}
     low = [level for level in sorted(levels) if level < 0.5 and round(1 - level, 6) in levels]
-    picked = low[:1] + ([low[len(low) // 2]] if len(low) > 1 else [])
+    picked = low[:1] + ([min(low[1:], key=lambda level: abs(level - 0.25))] if len(low) > 1 else [])
     found = []
     for level in picked:
         ends = cube.fill(said, levels[level]), cube.fill(said, levels[round(1 - level, 6)])

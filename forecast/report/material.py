@@ -33,6 +33,10 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "gradients": ("model", "network", "part", "lag", "q10", "q50", "q90", "origins"),
     "importances": ("parameter", "importance"),
 }
+OUTCOME_NEEDS: Mapping[str, set[str]] = {
+    "data": {"name", "rows", "series", "first", "last", "calendar", "targets"},
+    "terms": {"origins", "judged", "since", "until"},
+}
 AT_TOP = ("leaderboard", "scores", "forecasts", "next", "trials")
 
 
@@ -134,7 +138,7 @@ def read_material(run: str | Path) -> Material:
     return Material(
         directory,
         **tables,
-        outcome=_json(details / OUTCOME),
+        outcome=_outcome(details / OUTCOME),
         sweep=_json(details / "sweep.json"),
         about=_json(directory / ABOUT),
         settings=_toml(directory / "settings.toml", text),
@@ -203,6 +207,15 @@ def _json(path: Path) -> dict[str, Any]:
         return found
     except (OSError, ValueError) as error:
         raise _damaged(path, error) from error
+
+
+def _outcome(path: Path) -> dict[str, Any]:
+    found = _json(path)
+    for part, names in OUTCOME_NEEDS.items() if found else ():
+        missing = names - set(found.get(part, {}))
+        if missing:
+            raise _damaged(path, ValueError(f"{part} has no {', '.join(sorted(missing))}"))
+    return found
 
 
 def _text(path: Path) -> str:

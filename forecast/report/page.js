@@ -35,20 +35,20 @@ function label(text) {
   return String(text).replace(/\s+/g, " ").replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 }
 
-// Titles of axes on several lines, where a phone has no room for one.
-function wrapped(text) {
+// Titles of axes on several lines, where there is no room for one.
+function wrapped(text, room) {
   const lines = [""];
   for (const word of text.split(" ")) {
-    if (lines.at(-1).length + word.length > 32 && lines.at(-1)) lines.push("");
+    if (lines.at(-1).length + word.length > room && lines.at(-1)) lines.push("");
     lines.push((lines.pop() + " " + word).trim());
   }
   return lines.join("<br>");
 }
 
-function axis(own, narrow) {
+function axis(own, narrow, room) {
   const said = own || {};
   const grid = { ticklabeloverflow: "allow", gridcolor: "@grid", zerolinecolor: "@grid", linecolor: "@edge", tickcolor: "@edge" };
-  const title = said.title ? { text: narrow ? wrapped(said.title.text) : said.title.text, standoff: 10 } : undefined;
+  const title = said.title ? { text: wrapped(said.title.text, room), standoff: 10 } : undefined;
   return { automargin: true, ...grid, ...(narrow ? { nticks: 6 } : {}), ...said, title };
 }
 
@@ -63,16 +63,17 @@ function layoutOf(own, width) {
     modebar: { bgcolor: "rgba(0,0,0,0)", color: "@soft", activecolor: "@ink" },
     dragmode: COARSE.matches ? false : "zoom",
   };
-  return painted({ ...base, ...own, xaxis: axis(own.xaxis, narrow), yaxis: axis(own.yaxis, narrow) });
+  return painted({ ...base, ...own, xaxis: axis(own.xaxis, narrow, narrow ? 32 : 90), yaxis: axis(own.yaxis, narrow, 34) });
 }
 
 const CONFIG = {
-  displaylogo: false, responsive: true, displayModeBar: COARSE.matches ? false : "hover",
+  displaylogo: false, responsive: true,
   modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
 };
 
 function draw(place, traces, layout) {
-  return Plotly.react(place, painted(traces), layoutOf(layout, place.clientWidth), CONFIG);
+  const bar = COARSE.matches || place.clientWidth < NARROW ? false : "hover";
+  return Plotly.react(place, painted(traces), layoutOf(layout, place.clientWidth), { ...CONFIG, displayModeBar: bar });
 }
 
 function swatch(trace) {

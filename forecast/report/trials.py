@@ -146,7 +146,7 @@ def _cells(done: pd.DataFrame, goal: str) -> str:
     counts = grouped.count().unstack()
     values = best.to_numpy(dtype=np.float64)
     words = [
-        [f"{number(x)}<br>{int(n)} trial{'s' * (n > 1)}" if n else "" for x, n in zip(row, many, strict=True)]
+        [f"{number(x)}<br>{int(n)} trial{'s' * bool(n > 1)}" if n else "" for x, n in zip(row, many, strict=True)]
         for row, many in zip(values, counts.to_numpy(), strict=True)
     ]
     good, bad = "@high", "@low"
