@@ -114,7 +114,7 @@ def test_compare_leaves_every_file_and_nothing_else(run: Run, prices: str, tmp_p
     plots = {"leaderboard.png", "steps.png", "forecast-1.png", "next.png"}
     assert {path.name for path in Path("runs/one/plots").iterdir()} == plots
     files = {"leaderboard.csv", "scores.csv", "forecasts.csv", "next.csv", "settings.toml", "plots"}
-    files |= {"run.json", "run.log", "run.lock"}
+    files |= {"run.json", "run.log", "run.lock", "details", "report.html"}
     assert {path.name for path in Path("runs/one").iterdir()} == files
     board, forecasts = pd.read_csv("runs/one/leaderboard.csv"), pd.read_csv("runs/one/forecasts.csv")
     assert list(board) == BOARD

@@ -48,6 +48,7 @@ examples:
   forecast predict model all_prices.csv --out forecast.csv
   forecast update model new_prices.csv
   forecast sweep prices.csv --target close --horizon 5 --trials 40 --workers 2 --out runs/sweep
+  forecast report runs/prices
   forecast run runs/prices/settings.toml --set forecasters.gru.hidden_size=128
 
 embedded data sets: seattle-weather, stocks (pip install 'forecast-recurrent[demo]')
@@ -152,6 +153,7 @@ def _parser() -> argparse.ArgumentParser:
     add_run(run)
     _leakcheck(known)
     _sweep(known)
+    _report(known)
     _verbs_of_models(known)
     return parser
 
@@ -181,6 +183,15 @@ def _sweep(known: argparse._SubParsersAction) -> None:
     add_changes(sweep)
     add_training(sweep)
     add_outputs(sweep, "forecast-sweep", "folder for the study, tables and plots (default: forecast-sweep)")
+
+
+def _report(known: argparse._SubParsersAction) -> None:
+    text = "make report.html of a run folder: one page that works offline, with all that the run found"
+    report = _verb(known, "report", verbs.report, text)
+    report.add_argument("run", metavar="RUN", help="folder that compare, run, sweep or backtest wrote")
+    report.add_argument("--out", metavar="FILE", help="page to write (default: RUN/report.html)")
+    text = "series to show forecasts of (default: the best, the worst and some between, where there are many)"
+    report.add_argument("--series", nargs="+", default=(), metavar="NAME", help=text)
 
 
 def _verbs_of_models(known: argparse._SubParsersAction) -> None:

@@ -88,6 +88,7 @@ def sweep(args: argparse.Namespace) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     found = swept(experiment, panel, str(directory / "study.db"), progress=True, directory=directory)
     files = [*write(found.outcome, directory), *write_sweep(found, directory)]
+    files += _reported(directory)
     if args.json:
         trials = {"trials": json.loads(found.trials.to_json(orient="records")), "notes": list(found.notes)}
         print(to_json(_board(found.outcome.board) | trials | {"files": [str(file) for file in files]}))
@@ -142,6 +143,7 @@ def _judge(experiment: Experiment, panel: Panel, directory: Path, args: argparse
         outcome = compare.compare(experiment, panel, progress=True, folder=folder)
         files = write(outcome, directory)
         folder.finish()
+    files += _reported(directory)
     if args.json:
         failed = {"failed": dict(outcome.board.failed), "notes": list(outcome.notes)}
         print(to_json(_board(outcome.board) | failed | {"files": [str(file) for file in files]}))
@@ -150,6 +152,25 @@ def _judge(experiment: Experiment, panel: Panel, directory: Path, args: argparse
     for note in outcome.notes:
         print(note)
     print(f"\nwritten to {directory}: {', '.join(str(file.relative_to(directory)) for file in files)}")
+
+
+def _reported(directory: Path) -> list[Path]:
+    """The page of a run that has just finished, where plotly is there to make it."""
+    from forecast.report.page import MISSING, can_report, write_report
+
+    if can_report():
+        return [write_report(directory)]
+    say(f"no report.html: {MISSING}")
+    return []
+
+
+def report(args: argparse.Namespace) -> None:
+    """Make the page of a run folder."""
+    from forecast.report.page import write_report
+    from forecast.work.writing import size
+
+    page = write_report(args.run, args.out, args.series)
+    say(f"{page}: {size(page.stat().st_size)}; open it in a browser")
 
 
 def _board(board: Leaderboard) -> dict[str, object]:

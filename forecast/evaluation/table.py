@@ -55,7 +55,7 @@ class Board(Protocol):
 def as_text(board: Board, width: int) -> str:
     """Verdict, table and caption, no line longer than `width` (but at least 40) columns."""
     width = max(width, 40)
-    columns, dropped = _fit(_cells(board), width)
+    columns, dropped = _fit(cells(board.frame, board.baseline), width)
     lines = [_wrap(_sentence(board.verdict), width), "", *_lines(columns), ""]
     lines += [_wrap(note, width) for note in caption(board)]
     if dropped:
@@ -65,8 +65,8 @@ def as_text(board: Board, width: int) -> str:
 
 def as_html(board: Board) -> str:
     """Verdict, table and caption for a notebook."""
-    cells = _cells(board)
-    shown = table(tuple(cells), zip(*cells.values(), strict=True))
+    columns = cells(board.frame, board.baseline)
+    shown = table(tuple(columns), zip(*columns.values(), strict=True))
     return block(_sentence(board.verdict), shown, notes(caption(board)))
 
 
@@ -129,9 +129,9 @@ def _series_note(board: Board, counts: pd.DataFrame) -> str:
     return f"Series better/worse/undecided against {rule}: {shown}."
 
 
-def _cells(board: Board) -> dict[str, list[str]]:
-    frame = board.frame
-    names = [f"{model} (baseline)" if model == board.baseline else str(model) for model in frame["model"]]
+def cells(frame: pd.DataFrame, baseline: str) -> dict[str, list[str]]:
+    """The columns of a leaderboard as texts, each with as many digits as it deserves."""
+    names = [f"{model} (baseline)" if model == baseline else str(model) for model in frame["model"]]
     smallest = frame["mae"][frame["mae"] > 0].min()
     decimals = 0 if math.isnan(smallest) else max(0, 3 - math.floor(math.log10(smallest)))
     own: Callable[[float], str] = significant if decimals > 8 else lambda x: f"{x:,.{decimals}f}"

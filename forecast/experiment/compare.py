@@ -23,6 +23,7 @@ from forecast.evaluation.scores import Scores
 from forecast.experiment.cards import with_card
 from forecast.experiment.contestants import PRESETS, Seasonal, Single, preset, shaped
 from forecast.experiment.kept import KeptResults, keep_fits
+from forecast.experiment.learned import Learned
 from forecast.experiment.making import networks
 from forecast.experiment.progress import Progress
 from forecast.experiment.reach import complete, ends, not_judged, require_rows
@@ -48,6 +49,7 @@ class Outcome:
         board: the leaderboard.
         ahead: the best model's forecast after the last row, fitted again on all rows; None where it cannot be made.
         notes: what the reader of the results should know.
+        learned: what the networks among the contestants went through.
     """
 
     experiment: Experiment
@@ -56,6 +58,7 @@ class Outcome:
     board: Leaderboard
     ahead: Forecast | None
     notes: tuple[str, ...]
+    learned: Learned = Learned()  # noqa: RUF009 - a frozen value
 
     @property
     def best(self) -> str:
@@ -143,7 +146,7 @@ def compare(experiment: Experiment, panel: Panel, progress: bool = False, folder
     for name, forecaster in contestants.items():
         for network in networks(name, forecaster).values():
             network.progress = progress
-    results = KeptResults(contestants, folder)
+    results = KeptResults(contestants, folder, panel.until(since))
     with Progress(experiment.forecasters, progress) as bar:
         asked = {"stride": split.stride, "season": split.season, "progress": bar.judge}
         scores = backtest(contestants, panel, since, results=results, **asked)
@@ -154,7 +157,7 @@ def compare(experiment: Experiment, panel: Panel, progress: bool = False, folder
     notes = [*results.notes, *not_judged(scores, panel, experiment.window), *notes]
     notes += [] if folder is None else folder.notes
     notes += [] if importlib.util.find_spec("matplotlib") else [NO_PLOTS]
-    return Outcome(experiment, panel, scores, board, ahead, tuple(notes))
+    return Outcome(experiment, panel, scores, board, ahead, tuple(notes), results.learned)
 
 
 def kept_in(run: Run | Path, experiment: Experiment, panel: Panel) -> AbstractContextManager[RunFolder]:

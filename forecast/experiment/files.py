@@ -10,6 +10,7 @@ from forecast.errors import SettingsError
 from forecast.evaluation.leaderboard import Leaderboard
 from forecast.evaluation.scores import Scores
 from forecast.experiment.compare import Outcome
+from forecast.experiment.details import write_details
 from forecast.experiment.settings import seen_from
 from forecast.experiment.spreadsheets import guarded
 
@@ -37,7 +38,7 @@ def writable(directory: str | Path) -> Path:
 
 
 def write(outcome: Outcome, directory: Path) -> list[Path]:
-    """Write leaderboard.csv, scores.csv, forecasts.csv, next.csv, settings.toml and plots/*.png.
+    """Write leaderboard.csv, scores.csv, forecasts.csv, next.csv, settings.toml, details/* and plots/*.png.
 
     Files of these names that an earlier comparison left are replaced or removed.
 
@@ -52,7 +53,7 @@ def write(outcome: Outcome, directory: Path) -> list[Path]:
         written.append(write_frame(outcome.ahead.to_frame().assign(model=outcome.best), directory / "next.csv"))
     settings = directory / "settings.toml"
     settings.write_text(seen_from(outcome.experiment, directory).to_toml(), encoding="utf-8")
-    return [*written, settings, *_plots(outcome, plots)]
+    return [*written, settings, *write_details(outcome, directory), *_plots(outcome, plots)]
 
 
 def write_tables(scores: Scores, board: Leaderboard, directory: Path) -> list[Path]:

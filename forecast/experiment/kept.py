@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from forecast.data.forecast import Forecast, Forecaster
-from forecast.data.panel import Origins
+from forecast.data.panel import Origins, Panel
 from forecast.data.transforms import Outward, Warp
 from forecast.distributions import (
     Affine,
@@ -25,6 +25,7 @@ from forecast.distributions import (
     StudentT,
 )
 from forecast.evaluation.results import Result
+from forecast.experiment.learned import Learned, learned, learned_from, together
 from forecast.experiment.making import networks
 from forecast.training.checkpoint import read_checkpoint, write_checkpoint
 from forecast.work.folder import RunFolder
@@ -36,7 +37,7 @@ KINDS = {
         *(QuantileTable, Samples, Categories),
     )
 }
-RESULT, NOTES = "result", "notes"
+RESULT, NOTES, LEARNED = "result", "notes", "learned"
 PLAIN = ("failed", "fit_seconds", "predict_ms", "parameters")
 
 
@@ -46,11 +47,15 @@ class KeptResults:
     Args:
         contestants: by name.
         folder: None keeps the notes alone, in memory.
+        train: rows the contestants are fitted on, to follow the gradients of networks through them; None follows none.
     """
 
-    def __init__(self, contestants: Mapping[str, Forecaster], folder: RunFolder | None) -> None:
-        self.contestants, self.folder = contestants, folder
+    def __init__(
+        self, contestants: Mapping[str, Forecaster], folder: RunFolder | None, train: Panel | None = None
+    ) -> None:
+        self.contestants, self.folder, self.train = contestants, folder, train
         self._notes: dict[str, list[str]] = {}
+        self._learned: dict[str, Learned] = {}
         for name, forecaster in contestants.items():
             keep_fits(name, forecaster, folder)
 
@@ -59,12 +64,18 @@ class KeptResults:
         """How the trainings of all contestants ended, in their order."""
         return [note for name in self.contestants for note in self._notes.get(name, ())]
 
+    @property
+    def learned(self) -> Learned:
+        """What the networks of all contestants went through."""
+        return together(self._learned[name] for name in self.contestants if name in self._learned)
+
     def get(self, name: str) -> Result | None:
         """What a contestant came to before it was stopped."""
         if self.folder is None or not (path := self.folder.kept(name, RESULT)).exists():
             return None
         found = read_checkpoint(path)
         self._notes[name] = found[NOTES]
+        self._learned[name] = learned_from(found.get(LEARNED, {}))
         self.folder.log(f"{name}: was judged before")
         forecast = None if found["forecast"] is None else _made(found["forecast"])
         return Result(forecast, **{part: found[part] for part in PLAIN})
@@ -72,6 +83,7 @@ class KeptResults:
     def put(self, name: str, result: Result) -> Result:
         """Keep what a contestant came to, and give it as it will come back; what a foreign class says is not kept."""
         self._notes[name] = training_notes(name, self.contestants[name])
+        went = self._learned[name] = learned(name, self.contestants[name], self.train)
         try:
             tree = None if result.forecast is None else _plain(result.forecast)
         except TypeError as error:
@@ -80,7 +92,8 @@ class KeptResults:
             return result
         if self.folder is not None:
             values = {part: getattr(result, part) for part in PLAIN}
-            write_checkpoint(self.folder.kept(name, RESULT), values | {NOTES: self._notes[name], "forecast": tree})
+            beside = {NOTES: self._notes[name], LEARNED: went.to_tree(), "forecast": tree}
+            write_checkpoint(self.folder.kept(name, RESULT), values | beside)
             self.folder.log(f"{name}: judged")
         return result if tree is None else replace(result, forecast=_made(tree))
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+from forecast.experiment.details import write_detail, write_table
 from forecast.experiment.files import write_frame
 from forecast.experiment.sweep import SweepOutcome
 from forecast.sweeps.reading import importances
 
 
 def write_sweep(found: SweepOutcome, directory: Path) -> list[Path]:
-    """Write trials.csv and plots/sweep-*.png.
+    """Write trials.csv, details/sweep.json, details/importances.csv and plots/sweep-*.png.
 
     Returns:
         The files, in the order written.
@@ -24,6 +26,10 @@ def write_sweep(found: SweepOutcome, directory: Path) -> list[Path]:
     plots.mkdir(exist_ok=True)
     pictures = {"history": plot_history(frame, goal), "costs": plot_costs(frame, goal)}
     weights = importances(found.study)
+    about = json.dumps({"goals": found.goals, "notes": found.notes}, indent=2, ensure_ascii=False)
+    written.append(write_detail(directory, "sweep.json", f"{about}\n"))
+    shares = weights.rename_axis("parameter").reset_index(name="importance")
+    written.append(write_table(directory, "importances", shares))
     if len(weights):
         pictures["importances"] = plot_importances(weights, goal)
     if {"cell", "hidden_size"} <= set(frame):

@@ -4,6 +4,7 @@ DIR/run.json   settings as resolved, fingerprint of the data, environment, state
 DIR/run.log    what happened, a line each with its time (UTC)
 DIR/run.lock   who is at work; the system lets go of it when that process ends, however it ends
 DIR/kept/      checkpoints of fits and results of contestants, until the run has finished
+DIR/details/   what a report shows beside the tables of results (`experiment/details.py`)
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from forecast.work.writing import clear_drafts, replace_file, size
 
 FORMAT = 1
 ABOUT, LOG, LOCK, KEPT = "run.json", "run.log", "run.lock", "kept"
+DETAILS, OUTCOME = "details", "outcome.json"
 RUNNING, STOPPED, FAILED, FINISHED = "running", "stopped", "failed", "finished"
 MOST_NAMED = 10
 SPARE = 1 << 20

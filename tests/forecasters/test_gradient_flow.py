@@ -13,7 +13,7 @@ from forecast.errors import DataError, NotFittedError, SettingsError
 from forecast.forecasters.gradient_flow import gradient_flow
 from forecast.forecasters.naive import Naive
 from forecast.forecasters.recurrent import Recurrent
-from forecast.nets.cells import Fused, lstm
+from forecast.nets.cells import OWN, Fused, lstm
 from forecast.nets.decoders import Recursive, Segments, Sequence
 from forecast.nets.gates import gates_of
 from forecast.nets.heads import Gaussian, Quantiles
@@ -279,6 +279,13 @@ def test_it_is_there_for_every_decoder_feed_and_head(settings):
     assert len(curve(flow)) == lags
     assert np.isfinite(flow.lags.drop(columns="part").to_numpy()).all()
     assert (curve(flow) > 0).all()
+
+
+@pytest.mark.parametrize("cell", sorted(OWN))
+def test_it_is_there_for_every_cell_of_our_own(cell):
+    panel = autoregressive([0.8], rows=80)
+    model = Recurrent(Window(6, 2), cell=cell, hidden_size=4, training=Training(epochs=1)).fit(panel)
+    assert gradient_flow(model, panel, most=3).lags["q50"].gt(0).any()
 
 
 def test_what_cannot_be_asked_is_refused():
