@@ -27,7 +27,7 @@ class Block:
         language: after the fence; empty for none.
         text: what stands in it.
         note: the comment right above it: "prints" before the output of the block above, "not run: why" before code that
-            is only compiled or parsed.
+            is only compiled or parsed, "file: name" above what stands in a file that later blocks read.
     """
 
     page: Path

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -44,8 +45,6 @@ with_code = [page for page in PAGES if any(block.language in SHELL + PYTHON for 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the files that pages name: prices of three stocks, and the days after them."""
-    prices = fc.read_dataset("stocks").schema  # names of the columns
-    assert prices.series == "ticker", "the pages speak of tickers"
     frame = stocks()
     days = sorted(frame["date"].unique())
     frame[frame["date"] < days[-5]].to_csv(tmp_path / "prices.csv", index=False)
@@ -57,15 +56,15 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def stocks(rows: int = 160) -> pd.DataFrame:
     """The last rows of three of the embedded stocks, as somebody would keep them in a file."""
-    panel = fc.read_dataset("stocks")
+    panel = fc.read_dataset("stocks", fc.Schema(targets=["Adj Close"], series="Ticker", past=["Volume"]))
     parts = []
-    for name in panel.series[:3]:
-        place = panel.series.index(name)
+    for place, name in enumerate(panel.series[:3]):
         last = slice(panel.offsets[place + 1] - rows, panel.offsets[place + 1])
-        part = pd.DataFrame(panel.values[last], columns=list(panel.schema.channels))
-        parts.append(part.assign(date=panel.times[last].astype("M8[D]").astype(str), ticker=name))
-    frame = pd.concat(parts, ignore_index=True)
-    return frame[["date", "ticker", "close", "volume"]].assign(holiday=0)
+        days = panel.times[last].astype("M8[D]")
+        part = pd.DataFrame({"date": days.astype(str), "ticker": name})
+        part[["close", "volume"]] = panel.values[last]
+        parts.append(part.assign(holiday=(np.diff(days, append=days[-1:]) > np.timedelta64(3, "D")).astype(int)))
+    return pd.concat(parts, ignore_index=True)
 
 
 @pytest.mark.slow
@@ -81,6 +80,8 @@ def test_the_code_of_a_page_runs_from_top_to_bottom_and_prints_what_stands_below
                 printed = run_shell(block)
             elif block.note == "prints":
                 require_alike(block, printed)
+            elif block.note.startswith("file: "):
+                (desk / block.note.removeprefix("file: ")).write_text(block.text)
 
 
 def run_python(block: Block, names: dict[str, Any]) -> str:
