@@ -38,6 +38,7 @@ myst_heading_anchors = 4
 nb_execution_mode = "off"  # notebooks are run by the tests, in reduced settings
 nb_merge_streams = True
 highlight_language = "text"
+smartquotes = False  # "--flag" stays what people type
 
 autodoc_typehints_format = "short"
 autodoc_inherit_docstrings = False

@@ -21,7 +21,7 @@ def _verb(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
         actions = [each for each in group._group_actions if not isinstance(each, argparse._HelpAction)]
         if actions:
             title = (group.title or "").capitalize().replace("Positional arguments", "Arguments")
-            yield from (f"**{title}**", "", "| | |", "|---|---|")
+            yield from (f"**{title}**", "", "| | meaning |", "|---|---|")
             yield from (f"| {_spelled(each)} | {_told(each, parser)} |" for each in actions)
             yield ""
 

@@ -22,8 +22,14 @@ def write(settings: str, *also: str) -> str:
     cls = _class(settings)
     told = {name: text for each in (*map(_class, reversed(also)), cls) for name, text in arguments(each).items()}
     hints = get_type_hints(cls)
-    rows = [f"| `{each.name}` | {kind(hints[each.name])} | {_usual(each)} | {told.get(each.name, '')} |" for each in fields(cls)]
-    return "\n".join(["| setting | kind | default | |", "|---|---|---|---|", *rows])
+    rows = [f"| `{each.name}` | {_row(each, kind(hints[each.name]), told.get(each.name, ''))} |" for each in fields(cls)]
+    return "\n".join(["| setting | meaning |", "|---|---|", *rows])
+
+
+def _row(field: Field, words: str, text: str) -> str:
+    usual = _usual(field)
+    text = text[:1].upper() + text[1:]
+    return f"{text.rstrip('.')}{'. ' if text else ''}*{words}{'; ' if usual else ''}*{usual}".replace("**", "")
 
 
 def _class(path: str) -> type:
@@ -56,7 +62,7 @@ def _usual(field: Field) -> str:
     value = field.default_factory() if field.default is MISSING else field.default  # type: ignore[misc]
     if value is None or value in ((), {}):
         return ""
-    return f"`{_toml(value)}`"
+    return f"default: `{_toml(value)}`"
 
 
 def _toml(value: object) -> str:
