@@ -11,7 +11,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE / "_ext"), str(HERE.parent)]  # the package of this checkout, whatever else is installed
 os.environ.setdefault("FORECAST_MALLOPT", "0")  # a build is no training
 
-from notebook_pages import bring
+from notebook_pages import bring  # noqa: E402 - after the path to it
 
 project = "forecast"
 author = "The forecast authors"
@@ -38,7 +38,7 @@ myst_heading_anchors = 4
 nb_execution_mode = "off"  # notebooks are run by the tests, in reduced settings
 nb_merge_streams = True
 highlight_language = "text"
-smartquotes = False  # "--flag" stays what people type
+smartquotes_action = "D"  # dashes alone: quotation marks stay what people type
 
 autodoc_typehints_format = "short"
 autodoc_inherit_docstrings = False

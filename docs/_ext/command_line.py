@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Iterator
 
 from forecast.cli import _parser
+
+FLAG = re.compile(r"(?<![\w`-])(--[a-z][\w-]*(?:=[^\s,;)]+)?)")
 
 
 def write() -> str:
@@ -45,4 +48,5 @@ def _value(action: argparse.Action) -> str:
 
 def _told(action: argparse.Action, parser: argparse.ArgumentParser) -> str:
     text = parser._get_formatter()._expand_help(action) if action.help else ""
-    return text[:1].upper() + text[1:].replace("|", "\\|").replace("<", "&lt;")
+    text = FLAG.sub(r"`\1`", text.replace("|", "\\|").replace("<", "&lt;"))
+    return text[:1].upper() + text[1:]

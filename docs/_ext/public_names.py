@@ -1,4 +1,4 @@
-"""Reference entries of the public names, from their docstrings: of every room of `forecast.__all__` that a page asks for."""
+"""Reference entries of the public names, from their docstrings, by the rooms that a page asks for."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 
 import forecast
 from forecast.evaluation.metrics import Metric
+
 
 def write(*rooms: str) -> str:
     """Entries of all names whose home is one of these rooms or lies within one."""
@@ -25,7 +26,8 @@ def _lies(home: str, room: str) -> bool:
 def _entry(name: str) -> str:
     value = getattr(forecast, name)
     if isinstance(value, Metric):
-        return f".. py:data:: {name}\n   :type: Metric\n\n   {_plain(value.description[:1].upper() + value.description[1:])}.\n"
+        said = _plain(value.description[:1].upper() + value.description[1:])
+        return f".. py:data:: {name}\n   :type: Metric\n\n   {said}.\n"
     if isinstance(value, type) and issubclass(value, BaseException):
         return f".. autoexception:: {name}\n   :show-inheritance:\n"
     if isinstance(value, type):

@@ -1,4 +1,4 @@
-"""Tables of settings, from the frozen dataclasses that read them: name, kind, usual value, and what the docstring says."""
+"""Tables of settings, from the frozen dataclasses that read them: name, meaning, kind and default."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from typing import Literal, Union, get_args, get_origin, get_type_hints
 ARGUMENT = re.compile(r"^    (\w+): (.*(?:\n {8}.*)*)", re.MULTILINE)
 
 
-def write(settings: str, *also: str) -> str:
+def write(settings: str, *more: str) -> str:
     """A table of the fields of a class.
 
     Args:
         settings: "forecast.windows.window:Window".
-        also: more classes, whose docstrings explain names that its own does not.
+        more: more classes, whose docstrings explain names that its own does not; "-name" leaves a field out.
     """
-    cls = _class(settings)
+    cls, also = _class(settings), [each for each in more if not each.startswith("-")]
     told = {name: text for each in (*map(_class, reversed(also)), cls) for name, text in arguments(each).items()}
     hints = get_type_hints(cls)
-    rows = [f"| `{each.name}` | {_row(each, kind(hints[each.name]), told.get(each.name, ''))} |" for each in fields(cls)]
+    shown = [each for each in fields(cls) if f"-{each.name}" not in more]
+    rows = [f"| `{each.name}` | {_row(each, kind(hints[each.name]), told.get(each.name, ''))} |" for each in shown]
     return "\n".join(["| setting | meaning |", "|---|---|", *rows])
 
 

@@ -10,9 +10,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 NOT_OURS = ("project", "gallery")
 """Folders of `docs` whose pages come from elsewhere: files of the root, notebooks, pictures that the build draws."""
-PAGES = [ROOT / "README.md"] + sorted(
-    page for page in (ROOT / "docs").rglob("*.md") if not {*page.relative_to(ROOT / "docs").parts} & {*NOT_OURS}
-)
+PAGES = [
+    ROOT / "README.md",
+    *sorted(
+        page for page in (ROOT / "docs").rglob("*.md") if not {*page.relative_to(ROOT / "docs").parts} & {*NOT_OURS}
+    ),
+]
 FENCE = re.compile(r"^(?P<mark>`{3,})(?P<language>[^\s`]*)\n(?P<text>.*?)^(?P=mark)$", re.MULTILINE | re.DOTALL)
 NOTE = re.compile(r"<!-- (?P<note>[^>]*?) -->\n+$")
 

@@ -15,7 +15,16 @@ import pytest
 import forecast
 
 ROOT = Path(__file__).resolve().parents[2]
-LOADS = {"script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src", "audio": "src", "object": "data"}
+LOADS = {
+    "script": "src",
+    "img": "src",
+    "iframe": "src",
+    "source": "src",
+    "video": "src",
+    "audio": "src",
+    "object": "data",
+}
+pytestmark = pytest.mark.timeout(900)  # a build takes half a minute of a core, and much longer on a busy machine
 NEEDED = ("sphinx", "myst_nb", "furo", "matplotlib", "vega_datasets", "bokeh_sampledata")
 
 
@@ -45,7 +54,9 @@ class Page(HTMLParser):
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the built site: built once, also where several processes test."""
     for name in NEEDED:
-        pytest.importorskip(name, reason=f"the documentation is built with {name}: pip install 'forecast-recurrent[test]'")
+        pytest.importorskip(
+            name, reason=f"the documentation is built with {name}: pip install 'forecast-recurrent[test]'"
+        )
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "site"
     with (folder.parent / "site.lock").open("w") as lock:
@@ -120,7 +131,9 @@ def test_style_sheets_load_nothing_from_elsewhere(site: Path):
 @pytest.mark.slow
 def test_every_public_name_has_a_reference_entry(pages: dict[Path, Page]):
     entries = set().union(*(content.anchors for page, content in pages.items() if "reference" in page.parts))
-    assert {f"forecast.{name}" for name in forecast.__all__} - entries == set(), "add their room to docs/reference/python"
+    assert {f"forecast.{name}" for name in forecast.__all__} - entries == set(), (
+        "add their room to docs/reference/python"
+    )
 
 
 @pytest.mark.slow

@@ -27,7 +27,18 @@ sys.path.insert(0, str(Path(__file__).parent))
 from snippets import PAGES, ROOT, Block, blocks, commands
 
 SHELL, PYTHON = ("bash", "sh", "console"), ("python",)
-OTHER_PROGRAMS = ("make", "pip", "python", "jupyter", "torchrun", "tensorboard", "optuna-dashboard", "git", "cd", "mlflow")
+OTHER_PROGRAMS = (
+    "make",
+    "pip",
+    "python",
+    "jupyter",
+    "torchrun",
+    "tensorboard",
+    "optuna-dashboard",
+    "git",
+    "cd",
+    "mlflow",
+)
 """Programs that a page may name and that are not run here; files and make targets they name have to exist."""
 REDUCED = {
     "fit": ["--epochs", "1", "--device", "cpu"],
