@@ -7,6 +7,7 @@ import doctest
 import io
 import re
 import sys
+import tomllib
 import warnings
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import torch
 
 import forecast as fc
 from forecast.cli import _parser, main
+from forecast.experiment.settings import PARTS, from_tables
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
@@ -93,6 +95,16 @@ def test_the_code_of_a_page_runs_from_top_to_bottom_and_prints_what_stands_below
                 require_alike(block, printed)
             elif block.note.startswith("file: "):
                 (desk / block.note.removeprefix("file: ")).write_text(block.text)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if any(block.language == "toml" for block in blocks(page))])
+def test_settings_on_a_page_are_read_as_settings(page: Path):
+    for block in blocks(page):
+        if block.language == "toml":
+            table = tomllib.loads(block.text)
+            assert table.keys() <= set(PARTS), f"{block}: {table.keys()}"
+            if {"data", "window"} <= table.keys():
+                from_tables(table, str(block))
 
 
 def run_python(block: Block, names: dict[str, Any]) -> str:
