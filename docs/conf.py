@@ -29,7 +29,7 @@ extensions = [
     "generated_text",
     "linked_names",
 ]
-bring(HERE.parent / "notebooks", HERE / "gallery" / "notebooks")
+bring(HERE / "gallery" / "notebooks")
 exclude_patterns = ["_build", "_ext", "_static"]
 suppress_warnings: list[str] = []
 

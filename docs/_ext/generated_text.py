@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 
 import command_line
+import notebook_pages
 import public_names
 import settings_tables
 from sphinx.application import Sphinx
@@ -16,6 +17,7 @@ from sphinx.application import Sphinx
 MARK = re.compile(r"^<!-- generated: (\w+)(.*?)-->$", re.MULTILINE)
 WRITERS: Mapping[str, Callable[..., str]] = {
     "command_line": command_line.write,
+    "notebooks": notebook_pages.write,
     "presets": settings_tables.presets,
     "public_names": public_names.write,
     "settings_table": settings_tables.write,
