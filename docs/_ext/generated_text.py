@@ -33,4 +33,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Listen to pages and docstrings being read."""
     app.connect("source-read", fill_in)
     app.connect("autodoc-process-docstring", public_names.escape)
+    app.connect("autodoc-skip-member", public_names.is_foreign)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -46,3 +46,9 @@ def escape(app: object, what: str, name: str, value: object, options: object, li
     for place, line in enumerate(lines):
         if not line.lstrip().startswith((">>>", "...")):
             lines[place] = _plain(line)
+
+
+def is_foreign(app: object, what: str, name: str, value: object, skip: bool, options: object) -> bool | None:
+    """Leave out what another library put into a class of ours, such as the methods that scikit-learn adds."""
+    module = getattr(value, "__module__", None)
+    return True if isinstance(module, str) and module.partition(".")[0] not in ("forecast", "builtins") else None
