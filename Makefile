@@ -1,11 +1,11 @@
 # `make demo` shows what this is, `make test` proves it, `make check` is what a change has to pass.
 BIN := .venv/bin
 DEMO := $(BIN)/forecast compare seattle-weather --target temp_max --out runs/demo
-SOURCES := forecast tests experiments
+SOURCES := forecast tests experiments docs
 BENCHMARKS := experiments/benchmarks/$(or $(BENCH),*).py
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: help setup demo test check format format-check lint types floors doctest bench clean
+.PHONY: help setup demo test check docs format format-check lint types floors doctest bench clean
 .DEFAULT_GOAL := help
 
 help:          ## this list
@@ -20,7 +20,7 @@ demo: setup    ## compare forecasters on a small weather series
 test: setup    ## the whole test suite
 	$(PYTEST) -n 2
 
-check: format-check lint types floors test doctest   ## everything a change has to pass
+check: format-check lint types floors docs test doctest   ## everything a change has to pass
 
 format: setup  ## put the code into the house format
 	$(BIN)/ruff format $(SOURCES)
@@ -37,6 +37,9 @@ types: setup   ## the type checker
 
 floors: setup  ## which part may import which
 	$(BIN)/lint-imports --no-cache
+
+docs: setup    ## the documentation, into build/docs; its warnings are errors
+	MPLBACKEND=Agg OMP_NUM_THREADS=1 $(BIN)/sphinx-build -W --keep-going -q -b html docs build/docs
 
 doctest: setup ## the examples in the docstrings
 	$(PYTEST) --doctest-modules forecast
