@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 DASHES = ("solid", "dash", "dot", "dashdot")
-SYMBOLS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x", "star")
+SYMBOLS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "x", "star")
 LINES = 8
 
 LIGHT: Mapping[str, str] = {
@@ -69,16 +69,20 @@ class Look:
     symbol: str
 
 
-def looks(models: tuple[str, ...]) -> dict[str, Look]:
-    """A look for each contestant, by its place.
+BASELINE = Look("soft", "dot", "cross")
+
+
+def looks(models: tuple[str, ...], baseline: str) -> dict[str, Look]:
+    """A look for each contestant, by its place; the rule to beat looks the same on every page.
 
     Example:
-        >>> looks(("gru", "naive"))["naive"]
+        >>> looks(("gru", "naive", "lstm"), "naive")["lstm"]
         Look(colour='p1', dash='dash', symbol='square')
     """
-    return {
+    others = [model for model in models if model != baseline]
+    return {baseline: BASELINE} | {
         model: Look(f"p{place % LINES}", DASHES[(place + place // LINES) % len(DASHES)], SYMBOLS[place % len(SYMBOLS)])
-        for place, model in enumerate(models)
+        for place, model in enumerate(others)
     }
 
 

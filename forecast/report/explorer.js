@@ -90,20 +90,20 @@ function explorer(figure) {
   }
 
   function sentence(now) {
-    const name = series.length > 1 ? `${now.one.name}: ` : "";
+    const name = series.length > 1 ? `${now.one.name}: ` : "", begun = (words) => name ? name + words : words[0].toUpperCase() + words.slice(1);
     const errors = Object.entries(now.said).filter(([model]) => !hidden.has(model)).map(([model, said]) => [model, meanError(said.point, now.actual)]);
     const known = errors.filter((each) => each[1] !== null).sort((a, b) => a[1] - b[1]);
     const best = data.models.find((model) => now.said[model.key] && !hidden.has(model.key));
     const sure = data.models.find((model) => now.said[model.key] && !hidden.has(model.key) && now.said[model.key].bands.length);
-    if (!known.length && !best) return `${name}no contestant is shown. Press a name below to show it.`;
+    if (!known.length && !best) return begun("no contestant is shown. Press a name below to show one.");
     if (!known.length) {
       const point = now.said[best.key].point, inside = now.said[best.key].bands[0];
       const held = inside ? ` (${inside.name} interval ${shortened(inside.low[0])} to ${shortened(inside.high[0])})` : "";
-      return `${name}after ${now.when} ${best.key} expects ${shortened(point[0])}${held} at the first step and ${shortened(point[point.length - 1])} at the last.`;
+      return begun(`after ${now.when} ${best.key} expects ${shortened(point[0])}${held} at the first step and ${shortened(point[point.length - 1])} at the last.`);
     }
     const rest = known.slice(1, 4).map(([model, error]) => `${model} ${shortened(error)}`).join(", ");
     const held = sure ? ` ${inInterval(sure.key, now)}` : "";
-    return `${name}forecast made at ${now.when}: ${known[0][0]} came nearest, off by ${shortened(known[0][1])} on average${rest ? ` (${rest})` : ""}.${held}`;
+    return begun(`forecast made at ${now.when}: ${known[0][0]} came nearest, off by ${shortened(known[0][1])} on average${rest ? ` (${rest})` : ""}.${held}`);
   }
 
   function inInterval(key, now) {

@@ -16,7 +16,7 @@ from forecast.report.material import Material
 UNITS = {"D": 86_400_000, "m": 60_000, "s": 1000, "ms": 1}
 LEAST_BEFORE, MOST_BEFORE, HORIZONS_BEFORE = 30, 240, 3
 DRAWN = 3
-"""Contestants that are drawn at first, beside the rule to beat."""
+"""Contestants that are drawn at first, beside the best network and the rule to beat."""
 NO_FORECASTS = "This folder holds no forecasts.csv, so there is nothing to draw."
 
 
@@ -61,7 +61,9 @@ def _how_many(material: Material, chosen: Chosen, data: dict[str, Any]) -> str:
 def shown(material: Material, chosen: Chosen, looks: dict[str, Look]) -> dict[str, Any]:
     """The forecasts that are shown, in plain numbers."""
     frame, quantiles = material.forecasts, material.quantiles
-    drawn = {*chosen.models[:DRAWN], material.baseline}
+    families = material.outcome.get("families", {})
+    networks = [name for name in chosen.models if families.get(name) == "recurrent"]
+    drawn = {*chosen.models[:DRAWN], *networks[:1], material.baseline}
     errors = relative_errors(material)
     series = []
     for name in chosen.series:

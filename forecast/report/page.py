@@ -69,7 +69,7 @@ def render(material: Material, series: Sequence[str] = ()) -> str:
 
 def sections(material: Material, series: Sequence[str] = ()) -> list[Section]:
     """The parts of the page, in order."""
-    styles, chosen = looks(material.models), choose(material, series)
+    styles, chosen = looks(material.models, material.baseline), choose(material, series)
     found = [
         question_section(material),
         verdict_section(material),

@@ -82,11 +82,11 @@ def _bars(material: Material) -> Chart:
         "",
         xaxis={"range": [0, 1.03 * top]},
         yaxis={"tickvals": list(range(len(names))), "ticktext": names, "showgrid": False, "automargin": True},
-        margin={"l": 10, "r": 24 + 8 * max(map(len, words)), "t": 10, "b": 50},
+        margin={"l": 10, "r": 24 + 8 * max(map(len, words)), "t": 30, "b": 50},
     ) | {"shapes": [mark], "annotations": notes, "hovermode": "closest"}
     data = pd.DataFrame({"Contestant": board["model"], "Mean absolute error": errors})[::-1]
     view = Variant("all", [trace], layout, _reading(material), frame_table("Mean absolute error", data))
-    return Chart("errors", "Mean absolute error", [view], height=90 + 32 * len(names), legend=False)
+    return Chart("errors", "Mean absolute error", [view], height=110 + 32 * len(names), legend=False)
 
 
 def _pattern(shapes: list[str]) -> dict[str, object]:

@@ -89,14 +89,23 @@ def _costs(done: pd.DataFrame, goal: str) -> str:
     for place, word in enumerate(sorted(kind.unique())):
         some = done[kind == word]
         seconds = rounded(some["seconds"].to_numpy(dtype=np.float64), 3)
-        traces.append(_points(word, seconds, rounded(some[goal], places), f"p{place % 8}", SYMBOLS[place % 8]))
-    layout = axes("seconds of a trial, all folds", f"{goal} in validation", xaxis={"type": "log", "dtick": "D2"})
+        traces.append(
+            _points(word, seconds, rounded(some[goal], places), f"p{place % 8}", SYMBOLS[place % len(SYMBOLS)])
+        )
+    layout = axes("seconds of a trial, all folds", f"{goal} in validation", xaxis=_scale(done["seconds"]))
     layout |= {"showlegend": len(traces) > 1, "hovermode": "closest"}
     together = float(done["seconds"].corr(done[goal], method="spearman")) if len(done) > 4 else float("nan")
     moral = "" if np.isnan(together) or abs(together) < 0.3 else _moral(together if _up(goal) else -together)
     reading = f"Trials took {number(done['seconds'].min(), 2)} to {number(done['seconds'].max(), 2)} seconds. {moral}"
     table = frame_table("What it cost", pd.DataFrame({"Kind": kind, "Seconds": done["seconds"], goal: done[goal]}))
     return figure(Chart("costs", "What it cost", [Variant("all", traces, layout, reading, table)], legend=False))
+
+
+def _scale(seconds: pd.Series) -> dict[str, Any]:
+    """A logarithmic axis where trials differ by much."""
+    return (
+        {"type": "log", "dtick": "D2"} if float(seconds.max()) > 8 * float(seconds.min()) else {"rangemode": "tozero"}
+    )
 
 
 def _moral(helped: float) -> str:

@@ -192,7 +192,7 @@ def test_what_a_folder_does_not_hold_is_left_out_with_a_sentence(run_folder, mat
     old = tmp_path / "old"
     shutil.copytree(run_folder, old, ignore=shutil.ignore_patterns("details", "report.html"))
     found = read_material(old)
-    data = shown(found, choose(found), looks(found.models))
+    data = shown(found, choose(found), looks(found.models, "naive"))
     assert sum(value is not None for value in data["series"][0]["y"][0]) > 20  # the actuals of forecasts.csv
     assert "No contestant stated intervals" in words(sections(found))
     assert "data-explorer" in words(sections(found))
@@ -277,12 +277,12 @@ def large(material, series, origins, models, steps, targets):
 def test_however_large_a_run_is_its_forecasts_take_less_than_a_megabyte(material, shape):
     many = large(material, *shape)
     chosen = choose(many)
-    data = shown(many, chosen, looks(many.models))
+    data = shown(many, chosen, looks(many.models, "m0"))
     assert len(json.dumps(data)) < 900_000
     assert "m0" in chosen.models
     assert sum(len(each["o"]) for each in data["series"]) * len(chosen.models) * len(chosen.steps) <= 1.1 * NUMBERS
     total = many.forecasts[["series", "origin"]].drop_duplicates()
-    assert f"of {len(total):,} forecasts" in explorer_section(many, chosen, looks(many.models)).body
+    assert f"of {len(total):,} forecasts" in explorer_section(many, chosen, looks(many.models, "m0")).body
 
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK])
@@ -294,7 +294,7 @@ def test_texts_and_marks_have_the_contrast_of_wcag(theme):
 
 
 def test_sixteen_contestants_look_different():
-    assert len(set(looks(tuple(map(str, range(16)))).values())) == 16
+    assert len(set(looks(tuple(map(str, range(16))), "3").values())) == 16
 
 
 def test_a_sweep_adds_its_pictures_and_their_sentences(material):
