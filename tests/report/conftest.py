@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hostile_names import SERIES, TARGET
 
 from forecast.cli import main
 
-SERIES = ("<script>alert(1)</script>", "=2+3", "</script><img src=x onerror=alert(2)>")
-TARGET = 'load <b onclick="x()">&amp; "rate"'
 ROWS = 150
 
 

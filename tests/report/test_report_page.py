@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
-from conftest import SERIES, TARGET
+from hostile_names import SERIES, TARGET
 
 from forecast.cli import main
 from forecast.errors import DataError, SettingsError
