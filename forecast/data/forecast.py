@@ -8,7 +8,7 @@ from typing import Protocol, Self, runtime_checkable
 import numpy as np
 import pandas as pd
 
-from forecast.data.overview import forecast_html
+from forecast.data.outlook import forecast_html
 from forecast.data.panel import Origins, Panel
 from forecast.distributions import Categories, Distribution
 

@@ -81,7 +81,7 @@ def plot(
         >>> panel = autoregressive([0.8], rows=90)
         >>> said = {"naive": Naive(Window(8, 4)).predict(panel), "drift": Drift(Window(8, 4)).predict(panel)}
         >>> plot(said, panel).get_ylabel()
-        'y0'
+        'y'
     """
     models = forecast if isinstance(forecast, Mapping) else {"forecast": forecast}
     if not models:

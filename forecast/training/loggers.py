@@ -119,7 +119,7 @@ def plain_name(name: str) -> str:
 
     Example:
         >>> plain_name("gru-stateful"), plain_name("../pair: gru#1")
-        ('gru-stateful', 'pair-gru-1-b4c1fb')
+        ('gru-stateful', 'pair-gru-1-29851d')
     """
     short = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:60]
     return short if short == name else f"{short or 'fit'}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"

@@ -56,11 +56,14 @@ def live_html(live: Live) -> str:
         "learning": _learning(live),
     }
     shown = [*ready, *(name for name in names if name not in set(ready))][:SERIES]
-    head = ("series", "target", "last row", "rows", "newest values", "forecast")
+    first = 0 if any(names) else 1  # a single series may have no name
+    head = ("series", "target", "last row", "rows", "newest values", "forecast")[first:]
     more = len(names) - len(shown)
     said = [f"and {counted(more, 'more series', 'more series')}"] if more > 0 else []
     said += ["known-ahead columns are needed for a forecast: live.forecast(future=...)"] if live.schema.future else []
-    return block("Live", pairs(known), table(head, _series(live, shown), 3), notes(said))
+    return block(
+        "Live", pairs(known), table(head, (row[first:] for row in _series(live, shown)), 3 - first), notes(said)
+    )
 
 
 def _series(live: Live, names: list[str]) -> Iterator[tuple[str, ...]]:
