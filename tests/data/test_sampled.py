@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from forecast.data import sampled as sampling
+from forecast.data.describe import describe
 from forecast.data.format import Format
 from forecast.data.schema import Schema
 from forecast.errors import DataError
@@ -49,7 +50,9 @@ def test_a_large_file_is_described_from_its_first_row_to_its_last_and_says_so(fr
 def test_between_blocks_nothing_is_suspicious(frame, tmp_path, little):
     frame["y"] = 10.0 * 2.0 ** (np.arange(ROWS) // 625)  # doubles from block to block and never within one
     frame["y"] += np.sin(np.arange(ROWS) / 5).round(3) / 50
-    found = described(str(written(frame, tmp_path)), Schema())
+    path = written(frame, tmp_path)
+    assert any(note.startswith("SPLIT?") for note in describe(path).report)
+    found = described(str(path), Schema())
     assert not [note for note in found.report if "?" in note]
     assert found.problems == ()
 
