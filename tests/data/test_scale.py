@@ -76,6 +76,34 @@ def test_the_unit_of_changes_is_the_deviation_of_steps_between_two_observed_rows
             np.testing.assert_allclose(change[1][series, target], about(moves)[1], atol=1e-12)
 
 
+def test_a_series_without_rows_takes_nothing_from_its_neighbours():
+    with_none = panel_of([1.0, 4.0, 2.0], [], [5.0, 7.0, 6.0], [])
+    without = panel_of([1.0, 4.0, 2.0], [5.0, 7.0, 6.0])
+    for units in ("level", "change", "count"):
+        some, every = (measured(panel, panel.lengths, units, None, 0.0) for panel in (with_none, without))
+        for found, expected in zip(some, every, strict=True):
+            assert found[[0, 2]].tolist() == expected.tolist()
+        assert [part[1:4:2].ravel().tolist() for part in some] == [[0.0, 0.0], [1.0, 1.0], [0, 0]]
+
+
+@pytest.mark.parametrize(("transform", "forward"), [("log", np.log), ("log1p", np.log1p)])
+def test_a_transformed_target_is_measured_by_its_observed_cells_and_a_covariate_as_it_is(transform, forward):
+    values = np.array([[2.0, 1.0], [np.nan, 5.0], [9.0, np.nan], [np.nan, np.nan], [4.0, 3.0]])
+    panel = panel_of(values, schema=Schema(targets=("y",), past=("x",)))
+    scale = Scale.fit(panel, measure=Measure(transform))
+    moved = forward(np.array([2.0, 9.0, 4.0]))
+    np.testing.assert_allclose(scale.center, [[moved.mean(), 3.0]])
+    np.testing.assert_allclose(scale.spread, [[moved.std(), np.std([1.0, 5.0, 3.0])]])
+    assert scale.offset == (1.0 if transform == "log1p" else 0.0)
+    change = Scale.fit(panel_of([2.0, 9.0, np.nan, 4.0, 5.0]), measure=Measure(transform, "change")).spread.item()
+    assert change == pytest.approx(np.std([forward(9.0) - forward(2.0), forward(5.0) - forward(4.0)]))
+
+
+def test_a_scale_without_a_transform_has_neither_power_nor_offset():
+    scale = Scale.fit(panel_of([1.0, 2.0, 4.0]))
+    assert (scale.power, scale.offset, scale.units, dict(scale.categories)) == (None, 0.0, "level", {})
+
+
 def test_counts_are_neither_centred_nor_scaled_and_covariates_beside_them_are():
     panel = panel_of(np.array([[2.0, 5.0, 3.0], [4.0, 6.0, 5.0]]), schema=Schema(targets=("y", "z"), past=("x",)))
     center, spread, _ = measured(panel, panel.lengths, "count", None, 0.0)
@@ -189,6 +217,14 @@ def test_a_transform_refuses_what_is_not_above_its_end_and_counts_it(transform, 
     with pytest.raises(DataError, match=r"2 of 3 values"):
         Scale.fit(panel, until=np.array([2, 3]), measure=Measure(transform))
     Scale.fit(panel, until=np.array([2, 1]), measure=Measure(transform))
+
+
+def test_of_many_series_that_a_transform_does_not_take_twenty_are_told():
+    panel = panel_of(*[[0.0, 1.0]] * 25)
+    with pytest.raises(DataError) as caught:
+        Scale.fit(panel, measure=Measure("log"))
+    assert str(caught.value).count("1 of 2 values are not above 0") == 20
+    assert 'use transform="log1p"' in str(caught.value)
 
 
 def test_only_box_cox_chooses_a_power_and_only_from_two_values_on():

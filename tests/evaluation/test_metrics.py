@@ -11,6 +11,7 @@ from forecast.errors import SettingsError
 from forecast.evaluation.backtest import backtest
 from forecast.evaluation.leaderboard import leaderboard
 from forecast.evaluation.metrics import (
+    DEFAULT,
     bias,
     direction,
     direction_majority,
@@ -91,6 +92,36 @@ def small(said, truth, last, scale=1.0):
 def test_smape_is_m4s_and_zero_over_zero_is_zero():
     assert overall(smape, *small([[1.0, 0.0]], [[3.0, 0.0]], [1.0])) == pytest.approx((200 * 2 / 4 + 0) / 2)
     assert overall(smape, *small([[-1.0]], [[1.0]], [1.0])) == pytest.approx(200.0)
+
+
+def test_smape_of_small_numbers_is_that_of_large_ones():
+    """Also where forecast and actual add up to one, and to less."""
+    for size in (0.25, 0.5, 1e-9, 1e9):
+        assert overall(smape, *small([[size]], [[3 * size]], [1.0])) == pytest.approx(100.0)
+
+
+@pytest.mark.parametrize("metric", DEFAULT, ids=lambda metric: metric.name)
+def test_only_relative_errors_of_cells_weigh_every_series_alike(metric):
+    """The second series has one judged cell, the first nine."""
+    panel = Panel.from_arrays(np.arange(40.0), np.tile(np.arange(20), 2).astype("M8[D]"), [20, 20])
+    origins = Origins(np.repeat([0, 1], [9, 1]), np.append(np.arange(1, 10), 1))
+    said = Forecast.at(panel, origins, np.append(np.full(9, 12.0), 7.0)[:, None, None])
+    truth, last = np.append(np.full(9, 10.0), 5.5)[:, None, None], np.append(np.full(9, 9.0), 5.9)[:, None]
+    scale = np.array([[2.0], [3.0]])
+    actual = Actual(truth, np.isfinite(truth), last, scale, scale**2, season=1)
+    a, b = np.array([2.0, 1.5])
+    smaller, larger = 200 * a / 22, 200 * b / 12.5
+    expected = {
+        "mae": (9 * a + b) / 10,
+        "rmse": np.sqrt((9 * a**2 + b**2) / 10),
+        "smape": (smaller + larger) / 2,
+        "mase": (a / 2 + b / 3) / 2,
+        "rmsse": (a / 2 + b / 3) / 2,
+        "bias": (9 * a + b) / 10,
+        "relmae": (9 * a + b) / (9 * 1.0 + 0.4),
+        "direction": 0.9,
+    }
+    assert overall(metric, said, actual) == pytest.approx(expected[metric.name])
 
 
 def test_bias_is_positive_where_the_forecast_is_too_high():

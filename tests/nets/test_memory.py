@@ -11,7 +11,7 @@ from torch import Tensor
 from forecast.errors import SettingsError
 from forecast.nets.cells import CELLS, Fused
 from forecast.nets.heads import Point
-from forecast.nets.memory import Memory, Stand, renewed
+from forecast.nets.memory import Memory, Stand, joined, renewed
 from forecast.nets.network import Architecture, Network, Sizes
 from forecast.nets.scaling import CAUSAL, Moments, running_moments
 
@@ -203,6 +203,22 @@ def test_neighbouring_lanes_taken_apart_read_on_as_they_would_together(channels)
         assert torch.allclose(apart.hidden, together.hidden[part], atol=1e-12)
         assert torch.allclose(apart.shift, together.shift[part], atol=1e-12)
         assert len(end.recent) == len(static[part])
+
+
+@pytest.mark.parametrize("channels", ["independent", "joint"])
+@torch.no_grad()
+def test_lanes_taken_apart_and_joined_are_the_memory_again_in_the_order_asked(channels):
+    net = network(cell="lstm", channels=channels, layers=2)
+    past, static, seen, before, weight = stream(missing=0.2)
+    _, memory = net.read(past, static, net.begin(before, weight), seen)
+    parts = [memory.lanes(slice(None, 1)), memory.lanes(slice(1, 3)), memory.lanes(slice(3, None))]
+    assert all(map(torch.equal, flat(joined(parts)), flat(memory)))
+    backwards = memory.take(torch.arange(LANES - 1, -1, -1))
+    assert all(
+        map(torch.equal, flat(joined(parts[::-1])), flat(memory.take(torch.tensor([*range(3, LANES), 1, 2, 0]))))
+    )
+    assert all(map(torch.equal, backwards.recent, memory.recent.flip(0)))
+    assert all(map(torch.equal, flat(backwards.lanes(slice(0, 1))), flat(memory.lanes(slice(LANES - 1, None)))))
 
 
 def test_a_detached_memory_holds_the_same_numbers_and_no_history():

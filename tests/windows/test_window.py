@@ -104,6 +104,15 @@ def test_a_series_that_is_too_short_is_named_with_what_it_has_and_needs():
         split(panel, Window(3, 3), 0.2)
 
 
+def test_an_origin_has_some_target_ahead_that_was_observed():
+    values = np.array([1.0, 2.0, 3.0, np.nan, np.nan, np.nan, 7.0, np.nan])
+    assert Window(2, 2).origins(panel_of(values)).step.tolist() == [2, 5, 6]
+    assert Window(2, 1).origins(panel_of(values)).step.tolist() == [2, 6]
+    both = np.column_stack([values, np.where(np.arange(8) == 4, 1.0, np.nan)])
+    both[0, 1] = 0.0
+    assert Window(2, 2).origins(panel_of(both)).step.tolist() == [2, 3, 4, 5, 6]
+
+
 def test_a_series_that_just_holds_a_window_trains_on_it():
     for rows in (5, 6):
         parts = split(panel_of(np.arange(float(rows))), Window(3, 2), 0)
