@@ -78,6 +78,7 @@ def test_a_model_read_back_forecasts_bit_for_bit_the_same(name: str, data: Panel
     said, again = model.predict(data, origins), read.model.predict(data, origins)
     np.testing.assert_array_equal(said.values, again.values)
     assert read.model.parameters == model.parameters
+    np.testing.assert_array_equal(read.predict(data, origins).values, again.values)
 
 
 def test_the_last_time_is_that_of_the_last_target(data: Panel, tmp_path: Path):

@@ -13,6 +13,8 @@ from safetensors.torch import load as undump
 from safetensors.torch import save as dump
 from torch import Tensor
 
+from forecast.data.forecast import Forecast
+from forecast.data.panel import Origins, Panel
 from forecast.data.rows import day
 from forecast.data.schema import Schema
 from forecast.errors import DataError, NotFittedError, SettingsError
@@ -51,6 +53,10 @@ class Loaded:
     def last(self) -> str:
         """`until` in words."""
         return day(self.until)
+
+    def predict(self, panel: Panel, origins: Origins | None = None) -> Forecast:
+        """What `model` forecasts: `fc.load("model").predict(panel)` is all that it takes."""
+        return self.model.predict(panel, origins)
 
 
 def write(model: Savable, directory: str | Path) -> Path:
