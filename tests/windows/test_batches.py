@@ -65,7 +65,7 @@ def test_processes_share_every_batch_of_one_and_weigh_their_parts_by_cells(n, si
     for _ in range(2):
         for whole, *parts in zip(alone, *ranks, strict=True):
             assert [row for part in parts if part.own for row in rows(part)] == rows(whole)
-            assert all(len(part.index) >= 1 for part in parts)
+            assert all(len(part.index) >= 1 and (part.own or len(part.index) == 1) for part in parts)
             assert max(len(part.index) for part in parts) - min(len(part.index) for part in parts) <= 1
             for part in parts:
                 counted = rows(part) if part.own else []
@@ -113,3 +113,8 @@ def test_a_batch_without_any_observed_cell_weighs_nothing():
     assert (draw.own, draw.cells, draw.share) == (0, 0, 0.0)
     assert weight(1, 1, 1) == 1.0
     assert weight(3, 4, 2) == 1.5
+
+
+def test_what_is_drawn_without_a_word_of_processes_is_that_of_the_only_one():
+    assert Draw(index(4), cells=4, own=4).share == 1.0
+    assert [(draw.world, draw.share) for draw in Batches(index(4), 4)] == [(1, 1.0)]

@@ -185,3 +185,11 @@ def test_cells_ahead_are_the_observed_targets_of_the_horizon():
     origins = Origins(np.zeros(4, dtype=np.int64), np.arange(4))
     assert cells_ahead(panel, origins, 1).tolist() == [1, 2, 0, 1]
     assert cells_ahead(panel, origins[:3], 2).tolist() == [3, 2, 1]
+
+
+def test_a_stream_says_after_every_turn_how_many_of_the_pass_were_read():
+    (stream,) = streams(panel_of([60]), Window(5, 2), Pace(2, 4, 4), 1, 3)
+    for epoch in range(2):
+        for count, turn in enumerate(stream, start=1):
+            assert stream.state_dict() == {"epoch": epoch, "position": count}
+            assert Turn(*turn[:7]).share == turn.share == float(turn.cells > 0)
