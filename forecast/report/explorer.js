@@ -113,7 +113,7 @@ function explorer(figure) {
 
   function table(now) {
     const cell = (kind, text) => { const made = document.createElement(kind); made.textContent = text; return made; };
-    figure.querySelector("caption").textContent = `${now.one.name}, ${data.targets[now.target]}, forecast made at ${now.when}`;
+    figure.querySelector("caption").textContent = [now.one.name, data.targets[now.target], `forecast made at ${now.when}`].filter(Boolean).join(", ");
     figure.querySelector("tbody").replaceChildren(...now.ahead.map((row, i) => {
       const line = document.createElement("tr"), head = cell("th", stamp(now.one, data.clock, row));
       head.scope = "row";

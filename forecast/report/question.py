@@ -116,7 +116,7 @@ def _facts(material: Material) -> list[tuple[str, object]]:
         ("Also known ahead", ", ".join(data.get("future", ()))),
         ("Seen by a forecast", f"{window['context']} steps before it" if "context" in window else ""),
         ("Forecast at a time", f"{window['horizon']} steps" if "horizon" in window else ""),
-        ("Learnt from", f"everything before {_first(material)}" if len(forecasts) else ""),
+        ("Learnt from", f"everything before {_first(material)}" if len(forecasts) and window else ""),
         ("Tested on", f"{_first(material)} to {_last(material)}" if len(forecasts) else ""),
         ("Forecasts judged", f"{len(asked):,} of each contestant" if len(asked) else ""),
         ("Rule to beat", material.baseline),
@@ -143,6 +143,8 @@ def _contestants(material: Material) -> str:
     failed = material.outcome.get("failed", {})
     names = [*material.models, *(name for name in failed if name not in material.models)]
     rows = [(name, described(settings[name]) if name in settings else "") for name in names]
+    if not any(words for _, words in rows):
+        return ""  # without settings there are only names, and the leaderboard has them
     return table("Contestants, best first", ("Contestant", "What it does"), rows, named=2)
 
 
