@@ -78,8 +78,8 @@ def number(value: float, digits: int = DIGITS) -> str:
     """A number with so many digits that count; a dash where there is none.
 
     Example:
-        >>> number(1234.567), number(0.00012345), number(float("nan")), number(3.0), number(-1.5)
-        ('1,235', '0.0001235', '–', '3', '−1.5')
+        >>> number(1234.567), number(0.00012344), number(float("nan")), number(3.0), number(-1.5)
+        ('1,235', '0.0001234', '–', '3', '−1.5')
     """
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "–"
@@ -186,7 +186,7 @@ def places_for(values: np.ndarray) -> int:
 
     Example:
         >>> places_for(np.array([85.1, 86.2, 87.9])), places_for(np.array([0.001, 0.002]))
-        (4, 7)
+        (4, 8)
     """
     known = values[np.isfinite(values)]
     size = float(known.std()) if len(known) else 0.0

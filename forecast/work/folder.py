@@ -172,8 +172,9 @@ def clear(directory: Path) -> None:
 
 def _joined(run: Run, directory: Path, about: Mapping[str, Any]) -> tuple[str, ...]:
     """Decide what becomes of an earlier run there; what should be read when it is gone on with."""
-    if (directory / KEPT).is_dir():
-        clear_drafts(directory / KEPT)
+    for part in (KEPT, DETAILS):
+        if (directory / part).is_dir():
+            clear_drafts(directory / part)
     waiting = any(kept_files(directory))
     if run.anew or not (directory / ABOUT).exists():
         clear(directory)

@@ -133,3 +133,11 @@ def test_a_run_without_networks_and_distributions_leaves_no_tables_of_them(panel
     made = {"naive": PRESETS["naive"], "drift": PRESETS["drift"]}
     found = compare(Experiment("table.csv", panel.schema, Window(8, 3), made, Split(0.7), TWO), panel)
     assert {path.name for path in write_details(found, tmp_path)} == {"outcome.json", "observed.csv"}
+
+
+def test_drafts_of_a_writer_that_was_killed_are_cleared_by_the_next_run(tmp_path):
+    (tmp_path / "details").mkdir()
+    (tmp_path / "details" / ".pit.csv.17.draft").write_text("half")
+    (tmp_path / "details" / "pit.csv").write_text("whole")
+    with opened(Run(tmp_path), {}, {}):
+        assert [path.name for path in (tmp_path / "details").iterdir()] == ["pit.csv"]
