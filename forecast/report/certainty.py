@@ -23,7 +23,7 @@ def certainty_section(material: Material, looks: Looks) -> Section:
     """Quantiles, distributions and classes against what happened."""
     parts = [_levels(material, looks), _bars(material, looks), _classes(material, looks)]
     body = "".join(parts) or absent("", NONE)
-    return Section("certainty", "Can the intervals be believed?", body)
+    return Section("certainty", "Can the probabilities be believed?", body)
 
 
 def _present(material: Material, frame: pd.DataFrame) -> list[str]:
@@ -142,7 +142,7 @@ def _classes(material: Material, looks: Looks) -> str:
 def _around(shares: pd.DataFrame) -> list[float]:
     """A stretch of percentages that holds all of these, in tens."""
     low, high = (float(np.nanmin(shares)), float(np.nanmax(shares))) if shares.notna().any(axis=None) else (0.0, 100.0)
-    return [max(10 * np.floor(low / 10), 0.0), min(10 * np.ceil(high / 10), 100.0)]
+    return [max(10 * np.floor(low / 10), 0.0) - 2, min(10 * np.ceil(high / 10), 100.0) + 2]  # marks at 0 and 100 too
 
 
 def _class_reading(word: str, here: pd.DataFrame, material: Material) -> str:

@@ -54,7 +54,8 @@ function explorer(figure) {
       said[model.key] = { point: part(one.f[model.key][target]), bands };
     }
     const actual = ahead.map((row) => one.y[target][row]);
-    return { one, target, origin, ahead, said, actual, when: stamp(one, data.clock, origin) };
+    const names = data.categories[data.targets[target]];  // of a target whose values are codes of categories
+    return { one, target, origin, ahead, said, actual, names, when: stamp(one, data.clock, origin) };
   }
 
   function tracesOf(now) {
@@ -78,12 +79,12 @@ function explorer(figure) {
     }
     for (const model of seen)
       traces.push({ type: "scatter", mode: "lines+markers", x, y: said[model.key].point, name: label(model.key), line: { color: `@${model.colour}`, dash: model.dash, width: 2.2 }, marker: { color: `@${model.colour}`, symbol: model.symbol, size: 7, maxdisplayed: 24 } });
-    return traces;
+    return now.names ? traces.map((trace) => ({ ...trace, mode: "markers" })) : traces;
   }
 
   function layoutAt(now) {
     const line = { type: "line", x0: now.when, x1: now.when, y0: 0, y1: 1, yref: "paper", line: { color: "@soft", width: 1.2, dash: "dot" } };
-    const y = { title: { text: label(data.targets[now.target]) } }, names = data.categories[data.targets[now.target]];
+    const y = { title: { text: label(data.targets[now.target]) } }, names = now.names;
     if (names) Object.assign(y, { tickvals: names.map((_, i) => i), ticktext: names.map(label) });
     const form = { month: "%b %Y", day: "%a %d %b %Y", minute: "%a %d %b %Y %H:%M" }[data.clock];
     return { xaxis: { type: "date", hoverformat: form }, yaxis: y, shapes: [line] };
@@ -99,11 +100,20 @@ function explorer(figure) {
     if (!known.length) {
       const point = now.said[best.key].point, inside = now.said[best.key].bands[0];
       const held = inside ? ` (${inside.name} interval ${shortened(inside.low[0])} to ${shortened(inside.high[0])})` : "";
+      if (now.names) return begun(`after ${now.when} ${best.key} expects ${point.map((value) => now.names[value]).join(", ")}.`);
       return begun(`after ${now.when} ${best.key} expects ${shortened(point[0])}${held} at the first step and ${shortened(point[point.length - 1])} at the last.`);
     }
+    if (now.names) return begun(`forecast made at ${now.when}: ${hits(now)}.`);
     const rest = known.slice(1, 4).map(([model, error]) => `${model} ${shortened(error)}`).join(", ");
     const held = sure ? ` ${inInterval(sure.key, now)}` : "";
     return begun(`forecast made at ${now.when}: ${known[0][0]} came nearest, off by ${shortened(known[0][1])} on average${rest ? ` (${rest})` : ""}.${held}`);
+  }
+
+  function hits(now) {
+    const judged = now.actual.filter((value) => value !== null).length;
+    const right = (said) => said.point.filter((value, i) => value !== null && value === now.actual[i]).length;
+    const shown = Object.entries(now.said).filter(([model]) => !hidden.has(model));
+    return shown.map(([model, said]) => `${model} was right at ${right(said)} of ${judged} steps`).join(", ");
   }
 
   function inInterval(key, now) {
@@ -112,13 +122,14 @@ function explorer(figure) {
   }
 
   function table(now) {
+    const word = (value) => now.names && value !== null && value !== undefined ? now.names[value] : shortened(value);
     const cell = (kind, text) => { const made = document.createElement(kind); made.textContent = text; return made; };
     figure.querySelector("caption").textContent = [now.one.name, data.targets[now.target], `forecast made at ${now.when}`].filter(Boolean).join(", ");
     figure.querySelector("tbody").replaceChildren(...now.ahead.map((row, i) => {
       const line = document.createElement("tr"), head = cell("th", stamp(now.one, data.clock, row));
       head.scope = "row";
-      const said = data.models.map((model) => cell("td", shortened((now.said[model.key] || { point: [] }).point[i])));
-      line.append(head, cell("td", shortened(now.actual[i])), ...said);
+      const said = data.models.map((model) => cell("td", word((now.said[model.key] || { point: [] }).point[i])));
+      line.append(head, cell("td", word(now.actual[i])), ...said);
       return line;
     }));
   }

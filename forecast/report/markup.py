@@ -105,7 +105,7 @@ def percent(share: float) -> str:
     if math.isnan(share):
         return "–"
     size = 100 * share
-    return (f"{size:.0f} %" if abs(size) >= 9.95 else f"{size:.1f} %").replace("-", "−")
+    return (f"{size:.0f} %" if abs(size) >= 9.95 or size == 0 else f"{size:.1f} %").replace("-", "−")
 
 
 def table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[object]], named: int = 1) -> str:

@@ -55,8 +55,10 @@ def verdict_section(material: Material) -> Section:
     error = f"On average the forecasts of {best} were off by {number(float(row['mae']))}"
     other = material.leaderboard.set_index("model")["mae"]
     rest = f"; {base}, the rule to beat, by {number(float(other[base]))}." if base != best else "."
+    codes = material.outcome.get("data", {}).get("categories")  # an error of codes says nothing in words
+    told = _tested(material).strip() if codes else f"{error}{rest}{_tested(material)}"
     said = f'<p class="verdict"><strong>{text(sentence(verdict))}</strong></p>'
-    return Section("verdict", "The answer", said + paragraph(f"{error}{rest}{_tested(material)}"))
+    return Section("verdict", "The answer", said + paragraph(told))
 
 
 def verdict_of(material: Material) -> str:
