@@ -126,12 +126,16 @@ def test_the_theme_changes_page_and_charts(browser):
 
 
 def test_a_phone_is_wide_enough(browser):
+    from selenium.webdriver.support.ui import WebDriverWait
+
     size = {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     wide = "return [document.documentElement.scrollWidth, innerWidth]"
     try:
         browser.execute_script("for (const each of document.querySelectorAll('details')) each.open = true")
         assert browser.execute_script(wide) == [390, 390]
+        narrow = "return [...document.querySelectorAll('.plot .main-svg')].every((e) => e.clientWidth <= 390)"
+        WebDriverWait(browser, WAIT).until(lambda each: each.execute_script(narrow))
     finally:
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
         browser.execute_script("for (const each of document.querySelectorAll('details')) each.open = false")
