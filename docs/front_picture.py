@@ -11,6 +11,7 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 
 import forecast as fc
+from forecast.plotting.style import look
 
 FILE = Path(__file__).resolve().parent / "_static" / "forecast.png"
 ORIGIN = 172
@@ -30,11 +31,12 @@ def main() -> None:
     }
     scores = fc.backtest(contestants, panel, since="2015-01-01")
     board = fc.leaderboard(scores, baseline="naive")
-    figure, axes = plt.subplots(1, 2, figsize=(12.5, 4.2), width_ratios=(3, 2), layout="constrained")
-    fc.plot(scores.forecasts["gru-stateful"], panel, origin=ORIGIN, history=45, ax=axes[0])
-    fc.plot_scores(board, ax=axes[1])
-    axes[1].set_xlim(0, 5.5)
-    figure.savefig(FILE, dpi=110, facecolor="white")
+    with look():
+        figure, axes = plt.subplots(1, 2, figsize=(13.0, 4.2), width_ratios=(3, 2), layout="constrained")
+        fc.plot(scores.forecasts["gru-stateful"], panel, origin=ORIGIN, history=45, ax=axes[0])
+        fc.plot_scores(board, ax=axes[1])
+        axes[1].set_xlim(0, 5.5)
+        figure.savefig(FILE, dpi=110, facecolor="white")
     print(board)
 
 

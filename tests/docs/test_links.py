@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,14 @@ def test_a_link_to_a_file_of_the_repository_leads_somewhere(page: Path):
         assert file.exists(), f"{page.relative_to(ROOT)} links to {target}"
         if anchor and file.suffix == ".md":
             assert anchor in anchors(file), f"{page.relative_to(ROOT)} links to {target}: {sorted(anchors(file))}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_table_has_a_head(page: Path):
+    lines = FENCE.sub("", page.read_text("utf-8")).splitlines()
+    for head, rule in pairwise(["", *lines]):
+        if re.fullmatch(r"\|[-:| ]*-[-:| ]*\|", rule):
+            assert head.count("|") >= rule.count("|"), f"{page.relative_to(ROOT)}: {head!r} above {rule!r}"
 
 
 def test_the_readme_is_a_front_page():
