@@ -88,8 +88,9 @@ def leaderboard(scores: Scores, baseline: str = "naive") -> Leaderboard:
     tests = {name: _compare(scores, scores.losses[name], scores.losses[baseline]) for name in scores.models}
     others = [name for name in scores.models if name != baseline]
     frame = _frame(scores, baseline, _corrected({name: tests[name] for name in others}))
-    rule_p = _corrected({n: _compare(scores, scores.losses[n], scores.naive_losses) for n in scores.models})
     losses = scores.losses
+    unlike = [n for n in scores.models if not np.allclose(losses[n], scores.naive_losses, 1e-9, 0.0, equal_nan=True)]
+    rule_p = _corrected({name: _compare(scores, losses[name], scores.naive_losses) for name in unlike})
     evidence = Evidence(rule_p, lambda a, b: _compare(scores, losses[a], losses[b]).p_value, _cost(scores))
     several = scores.terms.judged > 1 and bool(others)
     return Leaderboard(

@@ -24,7 +24,8 @@ class Evidence:
     """What a verdict rests on besides the table.
 
     Args:
-        rule_p: p-value of each model against repeating the last value, corrected for many tests.
+        rule_p: p-value of each model against repeating the last value, corrected for many tests; the rule itself is
+            none of them.
         pair_p: p-value of a test between two models.
         cost: seconds that fitting and predicting took each model.
     """
@@ -101,7 +102,7 @@ def _beats(rows: _Rows, best: str, baseline: str) -> str:
 
 def _nothing_beats_the_last_value(rows: _Rows, best: str, evidence: Evidence) -> str:
     said = "nothing beats repeating the last value"
-    relmae, p = rows[best].relmae, evidence.rule_p[best]
+    relmae, p = rows[best].relmae, evidence.rule_p.get(best, math.nan)
     if abs(relmae - 1) < 1e-9:
         return said
     if relmae > 1:

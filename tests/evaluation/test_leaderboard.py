@@ -144,6 +144,26 @@ def test_equal_forecasts_are_undecided(walks, make):
     assert leaderboard(scores).verdict == "nothing beats repeating the last value"
 
 
+def test_the_sentence_and_the_table_say_the_same_chance(walks, make):
+    """Against the rule itself as the baseline: that the rule is as good as itself is no test to correct for."""
+
+    def nearly(gain: float, noise: float):
+        ahead, last = make.oracle(2), make.repeat_last()
+        draws = np.random.default_rng(int(100 * noise))
+
+        def say(panel, origins, steps):
+            best, rule = (each.say(panel, origins, steps) for each in (ahead, last))
+            return rule + gain * (best - rule) + noise * draws.standard_normal(rule.shape)
+
+        return make.Rule(make.Frame(1, 2), say)
+
+    contestants = {"naive": make.repeat_last(), "a": nearly(0.02, 0.2), "b": nearly(0.02, 0.3), "c": nearly(0, 0.4)}
+    board = leaderboard(backtest(contestants, walks, since=0.5, season=1))
+    best = board.frame.iloc[0]
+    assert best["model"] != "naive"
+    assert board.verdict.endswith(f"p = {best['dm_p']:.2f})")
+
+
 def test_too_few_origins_are_admitted(walks, make):
     scores = backtest({"naive": make.repeat_last(), "gru": make.oracle(2)}, walks, since=-3, season=1)
     board = leaderboard(scores)
