@@ -114,7 +114,7 @@ def struck(sweep: subprocess.Popen, place: str, before: set[int], dice: random.R
     at_work = dice.random() < 0.75
     deadline = time.monotonic() + (60.0 if at_work else dice.uniform(0.0, 4.0))
     while sweep.poll() is None and time.monotonic() < deadline and not (at_work and running(place) - before):
-        time.sleep(0.05)
+        time.sleep(0.2)
     time.sleep(dice.uniform(0.0, 0.5) if at_work else 0.0)
     if sweep.poll() is not None:
         return None
@@ -137,6 +137,8 @@ def shoot(place: str, kills: int, trials: int, workers: int, dice: random.Random
         while sweep.poll() is None and made < kills:
             victim = struck(sweep, place, running(place), dice)
             made += victim is not None
+            if made % 10 == 0 and victim is not None:
+                print(f"    {made} kills", flush=True)
             if victim == sweep.pid:
                 break
         if made < kills and sweep.poll() is not None and sweep.returncode == 0:
