@@ -26,7 +26,7 @@ from forecast.evaluation.moves import dead_band, last_move
 from forecast.evaluation.named import added, as_metrics
 from forecast.evaluation.results import Result, Results
 from forecast.evaluation.scores import Scores, Terms, cell_mean, score_frame
-from forecast.evaluation.tally import overall
+from forecast.evaluation.tally import ALL, overall
 
 Progress = Callable[[str], None]
 
@@ -118,6 +118,7 @@ def _prepare(
     context, horizon = _windows(contestants)
     if stride < 1:
         raise SettingsError(f"stride={stride}: origins move on by at least one row")
+    _require_names(panel)
     cut = panel.cut(since)
     train = panel.until(cut)
     origins = rolling_origins(panel, cut, context, horizon, stride)
@@ -128,6 +129,13 @@ def _prepare(
     actual = _actual(panel, train, origins, horizon, season)
     actual = replace(actual, edges=dead_band(train, origins, horizon, band), move=last_move(panel, origins))
     return _Contest(panel, train, origins, actual, known, times, stride)
+
+
+def _require_names(panel: Panel) -> None:
+    """Refuse names that tables of scores keep for the score over all of them."""
+    for what, names in (("series", panel.series), ("target", panel.targets)):
+        if ALL in names:
+            raise SettingsError(f"{what} {ALL!r}: in tables of scores this name stands for all {what}; rename it")
 
 
 def _windows(contestants: Mapping[str, Forecaster]) -> tuple[int, int]:

@@ -57,7 +57,7 @@ def choose(material: Material, asked: Sequence[str] = ()) -> Chosen:
         if name not in known:
             raise SettingsError(f"--series {name}: no such series in {material.directory}{did_you_mean(name, known)}")
     if not known:
-        return Chosen((), material.models, material.targets, (), 0, 0, len(material.models))
+        return _only_next(material)
     models = material.models[:MOST_MODELS]
     if material.baseline not in models:
         models = (*models[:-1], material.baseline)
@@ -69,6 +69,13 @@ def choose(material: Material, asked: Sequence[str] = ()) -> Chosen:
     series = tuple(asked) or _spread(material, known, most)
     origins = int(np.clip(NUMBERS // (len(series) * cell), 1, MOST_ORIGINS))
     return Chosen(series, models, targets, steps, origins, len(known), len(material.models))
+
+
+def _only_next(material: Material) -> Chosen:
+    """Of a folder without judged forecasts: what the forecast after the last row takes."""
+    series = tuple(dict.fromkeys(material.next["series"]))[:MOST_SERIES]
+    steps = tuple(sorted(int(step) for step in material.next["step"].unique()))[:MOST_STEPS]
+    return Chosen(series, material.models, material.targets, steps, 0, 0, len(material.models))
 
 
 def _levels(material: Material) -> float:

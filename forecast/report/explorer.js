@@ -104,9 +104,10 @@ function explorer(figure) {
       return begun(`after ${now.when} ${best.key} expects ${shortened(point[0])}${held} at the first step and ${shortened(point[point.length - 1])} at the last.`);
     }
     if (now.names) return begun(`forecast made at ${now.when}: ${hits(now)}.`);
+    const whom = errors.length < Object.keys(now.said).length ? " of those drawn" : "";
     const rest = known.slice(1, 4).map(([model, error]) => `${model} ${shortened(error)}`).join(", ");
     const held = sure ? ` ${inInterval(sure.key, now)}` : "";
-    return begun(`forecast made at ${now.when}: ${known[0][0]} came nearest, off by ${shortened(known[0][1])} on average${rest ? ` (${rest})` : ""}.${held}`);
+    return begun(`forecast made at ${now.when}: ${known[0][0]} came nearest${whom}, off by ${shortened(known[0][1])} on average${rest ? ` (${rest})` : ""}.${held}`);
   }
 
   function hits(now) {

@@ -70,7 +70,9 @@ def _curve_reading(name: str, here: pd.DataFrame) -> str:
     if at == last:
         end = "the last one: it was still getting better, so more epochs may help (--epochs)"
     elif last - at > 2:
-        end = "after which the validation loss rose again: it began to learn the training rows by heart"
+        end = "after which the validation loss got no better"
+        if float(here["train"].iloc[-1]) < float(here.loc[here["epoch"] == at, "train"].iloc[0]):
+            end += " while the training loss still fell: it began to learn the training rows by heart"
     else:
         end = "no later one was better"
     return f"{name}{seed}: the weights of epoch {at} of {last} were kept, {end}."

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from forecast.errors import DataError, SettingsError
@@ -17,6 +18,7 @@ from forecast.work.folder import ABOUT, DETAILS, OUTCOME
 
 NAMES = {"model", "series", "target", "metric", "network", "part", "label", "parameter", "state", "reason"}
 TIMES = {"origin", "time"}
+NUMBERS = {"mae", "value", "mean", "actual"}
 TEXT_STEP = "step"  # of scores: "*" stands for all
 NEEDED: Mapping[str, tuple[str, ...]] = {
     "leaderboard": ("model", "mae"),
@@ -99,7 +101,8 @@ class Material:
     @property
     def clock(self) -> str:
         """How dates are written: "month", "day" or "minute", as the steps of the panel are."""
-        return clock_of(self.forecasts["time"]) if len(self.forecasts) else "day"
+        told = self.forecasts if len(self.forecasts) else self.next
+        return clock_of(told["time"]) if len(told) else "day"
 
 
 def clock_of(times: pd.Series) -> str:
@@ -178,9 +181,20 @@ def _table(path: Path, needed: tuple[str, ...]) -> pd.DataFrame:
             raise ValueError(f"it has no column {missing[0]!r}")
         for name in TIMES & set(frame):
             frame[name] = pd.to_datetime(frame[name], format="ISO8601")
+        _require_numbers(frame)
+        if path.stem == AT_TOP[0] and not len(frame):
+            raise ValueError("it holds no contestant")
         return _names_back(frame)
     except (OSError, ValueError, UnicodeDecodeError) as error:
         raise _damaged(path, error) from error
+
+
+def _require_numbers(frame: pd.DataFrame) -> None:
+    for name in NUMBERS & set(frame):
+        wrong = pd.to_numeric(frame[name], errors="coerce").isna() & frame[name].notna()
+        if wrong.any():
+            row = int(np.argmax(wrong.to_numpy()))
+            raise ValueError(f"row {row + 2}, column {name}: {frame[name].iloc[row]!r} is no number")
 
 
 def _damaged(path: Path, error: Exception) -> DataError:

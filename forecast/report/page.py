@@ -49,6 +49,8 @@ def write_report(run: str | Path, out: str | Path | None = None, series: Sequenc
     """
     material = read_material(run)
     path = Path(run) / NAME if out is None else Path(out)
+    if path.is_dir():
+        raise SettingsError(f"--out {path}: this is a folder; give the name of the page, such as {path / NAME}")
     replace_file(path, render(material, series).encode(), "the report")
     return path
 

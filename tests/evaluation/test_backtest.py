@@ -155,6 +155,17 @@ def test_nothing_to_judge_is_an_error_that_counts_rows(walks, make, since, said)
         backtest({"naive": make.repeat_last(context=5)}, walks, since=since, season=1)
 
 
+@pytest.mark.parametrize("name", ["series", "targets"])
+def test_a_name_that_stands_for_all_in_tables_of_scores_is_refused(walks, make, name):
+    panel = walks
+    if name == "series":
+        named = replace(panel, series=("*", *panel.series[1:]))
+    else:
+        named = replace(panel, schema=replace(panel.schema, targets=("*", *panel.targets[1:])))
+    with pytest.raises(SettingsError, match="stands for all"):
+        backtest({"naive": make.repeat_last()}, named, since=0.8)
+
+
 def test_no_contestants_is_an_error(walks):
     with pytest.raises(SettingsError, match="no contestants"):
         backtest({}, walks, since=0.5, season=1)

@@ -101,6 +101,16 @@ def test_the_slider_and_the_legend_are_reached_and_used_by_the_keyboard(browser)
     steps.click()
 
 
+def test_who_came_nearest_is_said_of_those_drawn_where_not_all_are(browser):
+    reading = browser.find_element("id", "explorer-reading")
+    button = browser.find_elements("css selector", "#explorer .legend button")[0]
+    assert "came nearest, off by" in reading.text
+    button.click()
+    assert "came nearest of those drawn, off by" in reading.text
+    button.click()
+    assert "of those drawn" not in reading.text
+
+
 def test_another_series_is_another_line(browser):
     before = drawn(browser)
     browser.execute_script(

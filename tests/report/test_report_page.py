@@ -206,6 +206,8 @@ def test_what_a_folder_does_not_hold_is_left_out_with_a_sentence(run_folder, mat
         ("details/outcome.json", '{"data": {"rows": 3}}'),
         ("settings.toml", "data = "),
         ("details/training.csv", ""),
+        ("leaderboard.csv", "model,mae\n"),
+        ("leaderboard.csv", "model,mae\nnaive,much\n"),
     ],
 )
 def test_a_damaged_file_is_named(run_folder, tmp_path, name, content):
@@ -213,6 +215,31 @@ def test_a_damaged_file_is_named(run_folder, tmp_path, name, content):
     (tmp_path / "run" / name).write_text(content)
     with pytest.raises(DataError, match=name.rpartition("/")[2]):
         read_material(tmp_path / "run")
+
+
+@pytest.mark.parametrize("content", [None, ""])
+def test_without_judged_forecasts_the_page_still_says_what_comes_next(run_folder, tmp_path, content):
+    run = shutil.copytree(run_folder, tmp_path / "run", ignore=shutil.ignore_patterns("quantiles.csv"))
+    head = (run / "forecasts.csv").read_text().splitlines()[0]
+    (run / "forecasts.csv").unlink() if content is None else (run / "forecasts.csv").write_text(f"{head}\n")
+    source = write_report(run).read_text("utf-8")
+    assert "no forecasts.csv" in source
+    series = Page(source).data["ahead-data"]["series"]
+    assert [each["name"] for each in series] == list(SERIES)
+    assert all(len(said) == 1 and None not in said[0] for each in series for said in each["f"].values())
+
+
+def test_a_network_learnt_by_heart_only_where_the_training_loss_fell_on(material):
+    losses = pd.DataFrame({"model": "gru", "network": "gru", "seed": 0, "epoch": range(1, 6)})
+    losses["kept"], losses["validation"] = losses["epoch"] == 1, [1.0, 1.2, 1.1, 1.2, 1.3]
+    for train, heart in (([1.0, 0.9, 0.8, 0.7, 0.6], True), ([1.0, 1.1, 1.0, 1.1, 1.0], False)):
+        said = words(sections(replace(material, training=losses.assign(train=train))))
+        assert ("learn the training rows by heart" in said) == heart
+
+
+def test_a_folder_is_no_name_of_a_page(run_folder, tmp_path):
+    with pytest.raises(SettingsError, match="this is a folder"):
+        write_report(run_folder, tmp_path)
 
 
 def test_no_folder_of_a_run_is_refused_with_what_it_is(tmp_path, capsys):
