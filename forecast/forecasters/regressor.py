@@ -219,26 +219,30 @@ class _Units(NamedTuple):
     Args:
         shift: float64 [output].
         spread: float64 [output], of a unit of the first channel.
+        held: float64 [output], the value of an output that is the same in all training rows, NaN for the others.
     """
 
     shift: np.ndarray
     spread: np.ndarray
+    held: np.ndarray
 
     @classmethod
     def of(cls, lags: np.ndarray, outputs: np.ndarray, own: bool) -> Self:
         """Of training rows; outputs that have units of their own get mean and spread of the first channel."""
+        wide = np.ptp(outputs, axis=0)
+        held = np.where((wide == 0) & (len(outputs) > 1), outputs[0], np.nan)
         if not own:
-            return cls(np.zeros(outputs.shape[1]), np.ones(outputs.shape[1]))
+            return cls(np.zeros(outputs.shape[1]), np.ones(outputs.shape[1]), held)
         lagged = lags[..., 0]
         wide = outputs.std(axis=0)
         spread = np.where(wide > 0, wide, 1.0) / (lagged.std() or 1.0)
-        return cls(outputs.mean(axis=0) - lagged.mean() * spread, spread)
+        return cls(outputs.mean(axis=0) - lagged.mean() * spread, spread, held)
 
     def entered(self, outputs: np.ndarray) -> np.ndarray:
         return (outputs - self.shift) / self.spread
 
     def left(self, said: np.ndarray) -> np.ndarray:
-        return said * self.spread + self.shift
+        return np.where(np.isnan(self.held), said * self.spread + self.shift, self.held)
 
 
 def _panel(lags: np.ndarray, outputs: np.ndarray) -> Panel:

@@ -158,3 +158,12 @@ def test_what_makes_no_sense_is_refused_at_fit():
     with pytest.raises(NotFittedError, match="not fitted yet"):
         RecurrentRegressor().predict(x)
     assert len(RecurrentRegressor(validation=0.0, epochs=2).fit(x[:2], y[:2]).predict(x)) == len(x)
+
+
+@pytest.mark.parametrize("scaling", ["none", "last"])
+def test_an_output_that_never_changes_is_told_as_it_is(scaling):
+    X = np.random.default_rng(0).normal(size=(40, 4))
+    y = np.column_stack([np.full(40, 0.1), X[:, -1]])
+    said = RecurrentRegressor(hidden_size=4, epochs=1, scaling=scaling, random_state=0).fit(X, y).predict(X)
+    np.testing.assert_array_equal(said[:, 0], 0.1)
+    assert np.ptp(said[:, 1]) > 0
