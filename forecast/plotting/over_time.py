@@ -8,8 +8,9 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
-from forecast.errors import SettingsError, did_you_mean
+from forecast.errors import SettingsError
 from forecast.plotting.observed import broken, far_apart, lonely
+from forecast.plotting.scores import picked
 from forecast.plotting.style import Axes, axes, concise_dates, legend_below, look, stroke, titled
 
 MOST_LINES = 5
@@ -74,13 +75,7 @@ def plot_errors(
 
 def _models(scores: LossesInTime, models: Sequence[str] | None) -> list[str]:
     """The contestants asked for, or the best, in the order of their errors."""
-    ranked = sorted(scores.losses, key=lambda name: float(np.nanmean(scores.losses[name])))
-    if models is None:
-        return ranked[:MOST_LINES]
-    unknown = [model for model in models if model not in ranked]
-    if unknown:
-        raise SettingsError(f"no contestant {unknown[0]!r} in these scores{did_you_mean(unknown[0], ranked)}")
-    return list(models)
+    return picked(sorted(scores.losses, key=lambda name: float(np.nanmean(scores.losses[name]))), models, MOST_LINES)
 
 
 def _line(ax: Axes, times: np.ndarray, values: np.ndarray, name: str, rank: int) -> None:

@@ -173,9 +173,13 @@ def _models(frame: pd.DataFrame, metric: str, models: Sequence[str] | None) -> l
     size = overall.set_index("model")["value"].abs()
     if metric == "direction":
         size = -size
-    ranked = [str(model) for model in size.sort_values(kind="stable").index]
+    return picked([str(model) for model in size.sort_values(kind="stable").index], models, MOST_LINES)
+
+
+def picked(ranked: list[str], models: Sequence[str] | None, most: int) -> list[str]:
+    """The contestants asked for, or at most so many of those ranked."""
     if models is None:
-        return ranked[:MOST_LINES]
+        return ranked[:most]
     unknown = [model for model in models if model not in ranked]
     if unknown:
         raise SettingsError(f"no contestant {unknown[0]!r} in these scores{did_you_mean(unknown[0], ranked)}")
