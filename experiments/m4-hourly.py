@@ -36,7 +36,7 @@ from forecast.evaluation.metrics import in_sample_scale, mase, smape
 from forecast.evaluation.tally import overall
 from forecast.experiment.contestants import RecurrentSettings
 from forecast.forecasters.naive import Naive, SeasonalNaive
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.window import Window
 
 HORIZON, DAY = 48, 24

@@ -36,7 +36,7 @@ from forecast.forecasters.naive import Naive, SeasonalNaive
 from forecast.forecasters.recurrent import Recurrent
 from forecast.forecasters.tabular import Tabular
 from forecast.nets.heads import Quantiles
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.feeds import Streamed
 from forecast.windows.window import Window
 

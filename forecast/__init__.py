@@ -76,8 +76,8 @@ if TYPE_CHECKING:
     from forecast.sweeps.search import Search
     from forecast.sweeps.sweep import sweep
     from forecast.training.datamodule import DataModule
-    from forecast.training.fit import Training
     from forecast.training.module import RecurrentModule
+    from forecast.training.settings import Training
     from forecast.windows.feeds import Streamed, Windowed
     from forecast.windows.window import Window
     from forecast.work.folder import Run
@@ -150,8 +150,8 @@ _ROOMS = {
         "plot_training",
     ),
     "training.datamodule": ("DataModule",),
-    "training.fit": ("Training",),
     "training.module": ("RecurrentModule",),
+    "training.settings": ("Training",),
     "windows.feeds": ("Streamed", "Windowed"),
     "windows.window": ("Window",),
     "work.folder": ("Run",),

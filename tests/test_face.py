@@ -48,6 +48,23 @@ def test_describing_a_file_loads_no_learning_library(tmp_path: Path):
     assert not loaded & {"torch", "pytorch_lightning", "sklearn", "optuna", "matplotlib"}
 
 
+def test_a_saved_model_forecasts_goes_on_live_and_is_judged_without_loading_what_trains(tmp_path: Path):
+    panel = forecast.read_dataset("seattle-weather")
+    training = forecast.Training(epochs=1)
+    network = forecast.Recurrent(forecast.Window(8, 2), hidden_size=4, feed=forecast.Streamed(), training=training)
+    network.fit(panel.until("2014-01-01")).save(tmp_path / "model")
+    loaded = modules_after(
+        "import forecast as fc\n"
+        f"model = fc.load({str(tmp_path / 'model')!r}).model\n"
+        "panel = fc.read_dataset('seattle-weather')\n"
+        "model.live(panel).forecast()\n"
+        "fc.leaderboard(fc.backtest({'naive': fc.Naive(model.window)}, panel, since='2015-06-01'))\n"
+        "assert len(model.predict(panel).to_frame()) == 2"
+    )
+    assert "torch" in loaded
+    assert not loaded & {"pytorch_lightning", "torchmetrics", "sklearn", "optuna", "matplotlib"}
+
+
 def test_every_public_name_is_found_and_listed():
     for name in forecast.__all__:
         assert getattr(forecast, name) is not None

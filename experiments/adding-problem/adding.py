@@ -31,8 +31,8 @@ from forecast.nets.cells import Cell, CellFactory, Fused, lstm, rnn
 from forecast.nets.heads import Point
 from forecast.nets.initial import chrono
 from forecast.plotting.style import DASHES, INK, PALETTE, look
-from forecast.training.callbacks import Epoch
-from forecast.training.fit import Training
+from forecast.training.history import Epoch
+from forecast.training.settings import Training
 from forecast.windows.feeds import Windowed
 from forecast.windows.window import Window
 

@@ -39,7 +39,7 @@ from forecast.nets.heads import (
     Quantiles,
     Student,
 )
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.feeds import Feed, Streamed, Windowed
 from forecast.windows.window import Window
 

@@ -4,8 +4,8 @@
 
 KIND is sqlite, journal or postgresql (a server that this script starts and stops: Debian's package `postgresql`, and
 psycopg). Each kill strikes a worker, or the process that started them, at random. At the end: every trial that had
-been completed is still there with its figures, none is running or waiting, and there are exactly as many as were asked
-for. The exit code says whether all of it held.
+been completed is still there with its figures, none is running or waiting, there are exactly as many as were asked
+for, and no process of a sweep that was struck is left. The exit code says whether all of it held.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +80,23 @@ def family(pid: int) -> list[int]:
     return [process for process in found if b"resource_tracker" not in _command(process)]
 
 
+def born_of(pid: int) -> str:
+    """When a process began, in ticks of the machine's clock; empty where there is none (or only its exit code)."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    except OSError:
+        return ""
+    return "" if fields[0] == "Z" else fields[19]
+
+
+def left_of(kin: set[tuple[int, str]]) -> list[int]:
+    """Processes of struck sweeps that live on, half a minute after the last sweep ended."""
+    deadline = time.monotonic() + 30.0
+    while time.monotonic() < deadline and any(born_of(pid) == born for pid, born in kin):
+        time.sleep(0.5)
+    return [pid for pid, born in kin if born_of(pid) == born]
+
+
 def _command(pid: int) -> bytes:
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
@@ -89,10 +107,14 @@ def _command(pid: int) -> bytes:
 def trials_of(place: str) -> list[FrozenTrial]:
     """What the storage knows; nothing where no study has been made yet."""
     try:
-        study = optuna.load_study(study_name="sweep", storage=open_storage(address_of(place)))
+        return study_in(place).get_trials(deepcopy=False)
     except KeyError:
         return []
-    return study.get_trials(deepcopy=False)
+
+
+@lru_cache(maxsize=1)  # opening it takes as long as a hundred looks
+def study_in(place: str) -> optuna.Study:
+    return optuna.load_study(study_name="sweep", storage=open_storage(address_of(place)))
 
 
 def completed(place: str) -> dict[int, tuple[dict, list[float]]]:
@@ -105,8 +127,13 @@ def running(place: str) -> set[int]:
     return {trial.number for trial in trials_of(place) if trial.state is TrialState.RUNNING}
 
 
-def struck(sweep: subprocess.Popen, place: str, before: set[int], dice: random.Random) -> int | None:
+def struck(
+    sweep: subprocess.Popen, place: str, before: set[int], dice: random.Random, kin: set[tuple[int, str]]
+) -> int | None:
     """Kill one process of a sweep, three times of four while it is at work on a trial that it began itself.
+
+    Args:
+        kin: gets the processes there were, each with its time of birth.
 
     Returns:
         The process; None where the sweep had ended.
@@ -118,7 +145,9 @@ def struck(sweep: subprocess.Popen, place: str, before: set[int], dice: random.R
     time.sleep(dice.uniform(0.0, 0.5) if at_work else 0.0)
     if sweep.poll() is not None:
         return None
-    victim = dice.choice(family(sweep.pid))
+    found = family(sweep.pid)
+    kin.update((process, born) for process in found if (born := born_of(process)))
+    victim = dice.choice(found)
     try:
         os.kill(victim, signal.SIGKILL)
     except ProcessLookupError:  # it had just ended
@@ -130,12 +159,13 @@ def shoot(place: str, kills: int, trials: int, workers: int, dice: random.Random
     """Start the sweep, kill one of its processes, look, and so on; then let it end. Returns kills made and starts."""
     command = [sys.executable, __file__, "--run", place, "--trials", str(trials), "--workers", str(workers)]
     made, starts, seen = 0, 0, {}
+    kin: set[tuple[int, str]] = set()
     while True:
         sweep = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
         starts += 1
         assert starts <= 2 * kills + 5, "the sweep does not get anywhere"
         while sweep.poll() is None and made < kills:
-            victim = struck(sweep, place, running(place), dice)
+            victim = struck(sweep, place, running(place), dice, kin)
             made += victim is not None
             if made % 10 == 0 and victim is not None:
                 print(f"    {made} kills", flush=True)
@@ -150,6 +180,7 @@ def shoot(place: str, kills: int, trials: int, workers: int, dice: random.Random
         assert not lost, f"completed trials changed or vanished: {lost}"
         seen = now
         if sweep.returncode == 0:
+            assert not (left := left_of(kin)), f"processes of struck sweeps live on: {left}"
             return made, starts
 
 

@@ -17,7 +17,7 @@ from forecast.data.panel import Panel
 from forecast.experiment.contestants import Contestant, RecurrentSettings, to_table
 from forecast.experiment.settings import Experiment, read_experiment
 from forecast.forecasters.linear import Linear
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.window import Window
 
 HERE = Path(__file__).resolve().parent

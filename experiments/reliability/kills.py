@@ -41,7 +41,7 @@ from forecast.experiment.settings import Experiment, Split
 from forecast.forecasters.live.files import load_live
 from forecast.forecasters.recurrent import Recurrent
 from forecast.training.checkpoint import from_bytes
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.feeds import Streamed, Windowed
 from forecast.windows.window import Window
 from forecast.work.folder import FINISHED, Run

@@ -33,7 +33,7 @@ from forecast.nets.decoders import Direct, Recursive, Segments, Sequence
 from forecast.nets.heads import Direction, Gaussian, GaussianMixture, Point, Quantiles, Student
 from forecast.nets.scaling import SCALINGS
 from forecast.testing import Leakage, leakage, sample_panel
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.feeds import Streamed, Windowed
 from forecast.windows.window import Window
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from forecast.data.format import Format
     from forecast.data.schema import Schema
     from forecast.experiment.settings import Split
-    from forecast.training.fit import Training
+    from forecast.training.settings import Training
     from forecast.work.folder import Run
 
 SECONDS, EPOCHS = 120.0, 30
@@ -223,8 +223,8 @@ def split_of(args: argparse.Namespace) -> Split:
 
 def training_of(args: argparse.Namespace) -> Training:
     """The training that was asked for; raises SettingsError where the device is not there."""
-    from forecast.training.fit import Training
-    from forecast.training.loggers import require_loggers
+    from forecast.training.logs import require_loggers
+    from forecast.training.settings import Training
 
     training = Training(
         epochs=args.epochs,

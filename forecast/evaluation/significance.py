@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from forecast.errors import SettingsError
 
@@ -73,7 +73,7 @@ def diebold_mariano(loss_a: np.ndarray, loss_b: np.ndarray, horizon: int, stride
         return DMResult(float(np.copysign(np.inf, mean)), 0.0, n)
     correction = (n + 1 - 2 * overlap + overlap * (overlap - 1) / n) / n
     statistic = float(mean / np.sqrt(variance / n) * np.sqrt(correction))
-    return DMResult(statistic, float(2 * stats.t.sf(abs(statistic), n - 1)), n)
+    return DMResult(statistic, float(2 * special.stdtr(n - 1, -abs(statistic))), n)
 
 
 def _long_run_variance(centred: np.ndarray, overlap: int) -> float:

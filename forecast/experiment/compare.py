@@ -28,7 +28,7 @@ from forecast.experiment.making import networks
 from forecast.experiment.progress import Progress
 from forecast.experiment.reach import complete, ends, not_judged, require_rows
 from forecast.experiment.settings import Experiment, Split
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.window import Window
 from forecast.work.folder import Run, RunFolder, holds
 from forecast.work.folder import opened as opened_run

@@ -13,7 +13,7 @@ from forecast.experiment.networks import RecurrentSettings, seen_by
 from forecast.experiment.tables import settings
 from forecast.forecasters.linear import Linear
 from forecast.forecasters.naive import Drift, Mean, Naive, SeasonalNaive
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.window import Window
 
 

@@ -12,7 +12,7 @@ from forecast.experiment.contestants import PRESETS, Contestant
 from forecast.forecasters.conformal import Conformal
 from forecast.forecasters.ensemble import Ensemble
 from forecast.forecasters.recurrent import Recurrent
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.window import Window
 
 Contestants = Mapping[str, Contestant]

@@ -12,7 +12,7 @@ from forecast.nets.decoders import Decoder, Direct, Recursive, Segments, Sequenc
 from forecast.nets.heads import HEADS, Head
 from forecast.nets.network import Channels
 from forecast.nets.scaling import Scaling
-from forecast.training.fit import Clipping, Training
+from forecast.training.settings import Clipping, Training
 from forecast.windows.feeds import Feed, Streamed, Windowed
 from forecast.windows.window import Window
 

@@ -40,7 +40,7 @@ from forecast.forecasters.naive import Naive
 from forecast.forecasters.recurrent import Recurrent
 from forecast.forecasters.warm import start_of
 from forecast.nets.rules import RULES
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.feeds import Streamed
 from forecast.windows.window import Window
 from forecast.work.folder import Run, opened

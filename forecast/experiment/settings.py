@@ -16,7 +16,7 @@ from forecast.experiment.contestants import Contestant, from_table, to_table
 from forecast.experiment.making import make, require_references
 from forecast.experiment.sweep_tables import SweepPlan, read_sweep
 from forecast.experiment.tables import Table, override, read_toml, settings, write_toml
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.window import Window
 
 HEADER = "# Run this again with: forecast run FILE\n"

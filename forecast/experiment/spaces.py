@@ -12,7 +12,7 @@ from forecast.data.forecast import Forecaster
 from forecast.errors import SettingsError, did_you_mean
 from forecast.experiment.contestants import RecurrentSettings, Single, TabularSettings, preset
 from forecast.experiment.tables import settings
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.feeds import Windowed
 from forecast.windows.window import Window
 

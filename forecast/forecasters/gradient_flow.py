@@ -77,7 +77,7 @@ def gradient_flow(
 
     Example:
         >>> from forecast.data.synthetic import autoregressive
-        >>> from forecast.training.fit import Training
+        >>> from forecast.training.settings import Training
         >>> from forecast.windows.window import Window
         >>> panel = autoregressive([0.8], rows=200)
         >>> model = Recurrent(Window(8, 1), cell="gru", hidden_size=4, training=Training(epochs=1)).fit(panel)

@@ -16,9 +16,9 @@ from forecast.forecasters.start import Start
 from forecast.nets.decoders import to_table
 from forecast.nets.heads import Head
 from forecast.nets.network import Architecture
-from forecast.training.fit import Training
-from forecast.training.loggers import FitLog, logger_names
-from forecast.training.saving import Slot
+from forecast.training.checkpoint import Slot
+from forecast.training.logs import FitLog, logger_names
+from forecast.training.settings import Training
 from forecast.windows.feeds import Feed
 from forecast.windows.window import Window
 from forecast.work.folder import RunFolder

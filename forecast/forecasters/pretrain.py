@@ -17,8 +17,9 @@ from forecast.forecasters.unlabelled import laid_out, standing_in
 from forecast.nets.network import Network
 from forecast.nets.tasks import TASKS
 from forecast.training.datamodule import DataModule
-from forecast.training.fit import Training, fit
+from forecast.training.fit import fit
 from forecast.training.pretraining import PretrainingModule
+from forecast.training.settings import Training
 from forecast.windows.feeds import Streamed, Windowed
 from forecast.windows.window import Window
 

@@ -27,22 +27,19 @@ from forecast.nets.heads import Head, Point
 from forecast.nets.network import Architecture, Channels, Network, Sizes
 from forecast.nets.recursive import says
 from forecast.nets.scaling import Scaling
-from forecast.training.callbacks import Epoch
-from forecast.training.datamodule import DataModule, batches, forecast_values
-from forecast.training.fit import History, Training, fit
-from forecast.training.loggers import require_loggers
-from forecast.training.module import RecurrentModule
-from forecast.training.onepass import forecast_once, rest_of
+from forecast.training.asking import parameters_at
+from forecast.training.history import Epoch, History
+from forecast.training.logs import require_loggers
+from forecast.training.onepass import rest_of
 from forecast.training.rest import Rest
 from forecast.training.room import require_room
-from forecast.training.running import recursive, run_from_windows
+from forecast.training.settings import Training
 from forecast.windows.feeds import Feed, Streamed, Windowed
 from forecast.windows.gather import newest, scaled_rows
 from forecast.windows.reach import reaching, require_reach, require_taken
 from forecast.windows.window import Window
 from forecast.work.folder import Run, RunFolder, opened
 
-PREDICT_BATCH = 1024
 NOISE_ORIGINS = 2000
 
 
@@ -179,6 +176,11 @@ class Recurrent(Savable):
         return self
 
     def _fitted(self, panel: Panel) -> Self:
+        # Here and not above: Lightning takes five seconds to load, and a saved model forecasts without it.
+        from forecast.training.datamodule import DataModule
+        from forecast.training.fit import fit
+        from forecast.training.module import RecurrentModule
+
         training, self.head = self.training, for_targets(self.head, panel)
         data = DataModule(
             panel,
@@ -275,13 +277,8 @@ class Recurrent(Savable):
         require_taken(scale, panel, origins)
         rows = scaled_rows(panel, scale, cycles=self.cycles, ahead=self.knows_ahead, gaps=self.absent)
         rows = rows.to(next(self.network.parameters()).device)
-        if isinstance(self.feed, Streamed):
-            parameters = forecast_once(self.network, rows, panel, origins, self.rest, steps)
-        elif recursive(self.network):
-            parameters = run_from_windows(self.network, rows, panel, origins, replace(self.window, horizon=steps))
-        else:
-            parts = batches(rows, panel, origins, self.window, PREDICT_BATCH)
-            parameters = forecast_values(self.network, rows, parts, self.window)
+        window = replace(self.window, horizon=steps)
+        parameters = parameters_at(self.network, self.feed, rows, panel, origins, window, self.rest)
         return Asked(parameters, newest(rows, panel, origins)), scale
 
     def _reaching(self, panel: Panel, origins: Origins, steps: int) -> Panel:

@@ -18,12 +18,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from forecast.data.panel import Origins, Panel
 from forecast.data.schema import Schema
 from forecast.errors import SettingsError
-from forecast.forecasters.recurrent import PREDICT_BATCH, Recurrent
+from forecast.forecasters.recurrent import Recurrent
 from forecast.nets.cells import CellFactory
 from forecast.nets.scaling import Scaling
-from forecast.training.datamodule import batches, forecast_values
-from forecast.training.fit import Training
-from forecast.training.module import Schedule
+from forecast.training.asking import windows_at
+from forecast.training.settings import Schedule, Training
 from forecast.windows.feeds import Windowed
 from forecast.windows.gather import scaled_rows
 from forecast.windows.window import Window
@@ -273,8 +272,7 @@ def _said(forecaster: Recurrent, panel: Panel, origins: Origins) -> np.ndarray:
     assert forecaster.scale is not None
     network, scale = deepcopy(forecaster.network).double().cpu(), forecaster.scale.of(panel, forecaster.window.context)
     rows = scaled_rows(panel, scale, torch.float64)
-    parts = batches(rows, panel, origins, forecaster.window, PREDICT_BATCH)
-    values = forecast_values(network, rows, parts, forecaster.window)[..., 0]
+    values = windows_at(network, rows, panel, origins, forecaster.window)[..., 0]
     return scale.invert(values, origins.series)[..., 0]
 
 

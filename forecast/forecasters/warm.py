@@ -34,7 +34,7 @@ def warm_start(model: Recurrent, start: object, partial: bool = False) -> Recurr
     Example:
         >>> import numpy as np
         >>> from forecast.data.synthetic import autoregressive
-        >>> from forecast.training.fit import Training
+        >>> from forecast.training.settings import Training
         >>> from forecast.windows.window import Window
         >>> quick = Recurrent(Window(8, 2), hidden_size=4, training=Training(epochs=1, device="cpu"))
         >>> old = quick.fit(autoregressive(series=5, rows=60))

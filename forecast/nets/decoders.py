@@ -86,7 +86,7 @@ class Recursive:
         >>> from forecast.data.panel import Panel
         >>> from forecast.forecasters.recurrent import Recurrent
         >>> from forecast.nets.heads import Gaussian
-        >>> from forecast.training.fit import Training
+        >>> from forecast.training.settings import Training
         >>> from forecast.windows.window import Window
         >>> days = np.arange("2024-01-01", "2024-06-01", dtype="M8[D]")
         >>> panel = Panel.from_arrays(np.sin(np.arange(len(days))), days)

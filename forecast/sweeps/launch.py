@@ -36,7 +36,7 @@ def run(job: Job, workers: int, slots: Slots) -> None:
     while True:
         before = len(slots.finished())
         try:
-            Parallel(n_jobs=workers, batch_size=1, pre_dispatch="all")(delayed(work)(job, n) for n in range(workers))
+            Parallel(n_jobs=workers, batch_size=1, pre_dispatch="all")(delayed(_work)(job, n) for n in range(workers))
             return
         except TerminatedWorkerError as error:
             left = DEATHS if len(slots.finished()) > before else left - 1
@@ -45,6 +45,15 @@ def run(job: Job, workers: int, slots: Slots) -> None:
                     f"worker processes were killed {DEATHS} times before any finished a trial; was there memory for "
                     f"{workers} of them? What was finished is kept: the same call goes on"
                 ) from error
+
+
+def _work(job: Job, rank: int) -> None:
+    """Work, and leave with whoever asked for it: joblib's processes stay some minutes, with all their memory."""
+    try:
+        work(job, rank)
+    finally:
+        if job.launcher and os.getppid() != job.launcher:
+            os._exit(1)
 
 
 def _makes_processes() -> bool:

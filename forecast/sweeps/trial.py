@@ -19,7 +19,7 @@ from forecast.forecasters.recurrent import Recurrent
 from forecast.sweeps.folds import Fold
 from forecast.sweeps.goals import Goal
 from forecast.sweeps.pruning import FOLDS
-from forecast.training.callbacks import Epoch
+from forecast.training.history import Epoch
 from forecast.windows.window import Window
 
 Space = Callable[[optuna.Trial], Forecaster]

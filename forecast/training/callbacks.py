@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import pytorch_lightning as pl
@@ -18,20 +18,11 @@ from tqdm import tqdm
 
 from forecast.errors import TrainingError
 from forecast.training.finite import REMEDY, FiniteLoss
+from forecast.training.history import Epoch
 from forecast.work.bars import bar
 
 LOOK_EVERY = 10
 FORM = "{desc} |{bar:24}| {elapsed} gone, at most {remaining} left{postfix}"
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One epoch of a fit; losses in the units of the head, `validation` is NaN without a validation span."""
-
-    number: int
-    training: float
-    validation: float
-    seconds: float
 
 
 class Clock(Callback):

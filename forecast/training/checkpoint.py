@@ -9,21 +9,37 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytorch_lightning.plugins.io import CheckpointIO
 from safetensors import SafetensorError
 from safetensors.torch import load as undump
 from safetensors.torch import save as dump
 from torch import Tensor
 
 from forecast.errors import RunError, SettingsError
+from forecast.work.folder import RunFolder
 from forecast.work.writing import replace_file
 
 MAGIC = b"forecast checkpoint 1 "
 KEY = "tree"
 DIGEST = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Slot:
+    """Where one fit of a run keeps its checkpoint.
+
+    Args:
+        folder: of the run.
+        path: the file; there only while, or after, this very fit was at work in this run.
+        name: in words, for the log.
+    """
+
+    folder: RunFolder
+    path: Path
+    name: str
 
 
 def to_bytes(value: Any) -> bytes:
@@ -86,22 +102,6 @@ def read_checkpoint(path: Path) -> Any:
         return from_bytes(path.read_bytes())
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"{path}: a damaged checkpoint ({error}); begin again by --anew (anew=True)") from error
-
-
-class WholeFiles(CheckpointIO):
-    """Lets a Trainer write and read checkpoints as ours."""
-
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
-        """Write one."""
-        write_checkpoint(Path(path), checkpoint)
-
-    def load_checkpoint(self, path: Any, map_location: Any | None = None, weights_only: bool | None = None) -> Any:
-        """Read one; nothing in it can run code, whatever is asked for."""
-        return read_checkpoint(Path(path))
-
-    def remove_checkpoint(self, path: Any) -> None:
-        """Remove one."""
-        Path(path).unlink(missing_ok=True)
 
 
 def _plain(value: Any, tensors: dict[str, Tensor]) -> Any:

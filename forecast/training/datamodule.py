@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
 
 from forecast.data.absence import with_gaps
 from forecast.data.cycles import cycles_of
@@ -18,7 +17,7 @@ from forecast.data.readers import from_frame
 from forecast.data.scale import Measure, Scale
 from forecast.data.schema import Schema
 from forecast.data.season import season_of
-from forecast.nets.network import Network, Sizes
+from forecast.nets.network import Sizes
 from forecast.training.placement import Ahead, fits, pinned
 from forecast.windows.batches import Batches, Draw
 from forecast.windows.feeds import Feed, Pace, Streamed, Windowed
@@ -242,27 +241,3 @@ def quiet_pace(series: int, warm: int) -> Pace:
     """
     chunk = max(QUIET_CHUNK, warm + QUIET_CHUNK // 4)
     return Pace(min(series, max(1, MOST_LANES * QUIET_CHUNK // chunk)), chunk, warm)
-
-
-def batches(rows: Rows, panel: Panel, origins: Origins, window: Window, size: int) -> list[Tensor]:
-    """Integer batches of origins on the device of `rows`, in order, for forecasting without a Trainer."""
-    index = index_of(panel, origins).to(rows.values.device)
-    return list(torch.split(index, size)) if len(index) else []
-
-
-def forecast_values(network: Network, rows: Rows, parts: list[Tensor], window: Window) -> np.ndarray:
-    """Parameters of the head [origin, step, target, width] in scaled units, batch after batch, without a Trainer.
-
-    Args:
-        parts: integer batches of `batches`.
-    """
-    if not parts:
-        return np.zeros((0, window.horizon, rows.layout.targets, network.head.width))
-    training, values = network.training, []
-    network.eval()
-    with torch.inference_mode():
-        for part in parts:
-            cut = gather(rows, part, window.context, window.horizon, targets=False)
-            values.append(network(cut.past, cut.future, cut.static, cut.past_seen).cpu())
-    network.train(training)
-    return torch.cat(values).double().numpy()

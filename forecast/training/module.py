@@ -19,12 +19,12 @@ from forecast.nets.renewal import read_on
 from forecast.training.placement import Ahead
 from forecast.training.resume import packed, unpacked
 from forecast.training.running import recursive, run_chunk, run_windows, taught
+from forecast.training.settings import Schedule
 from forecast.windows.batches import Batches, Draw
 from forecast.windows.gather import Batch, Chunk
 from forecast.windows.stream import Stream, Turn
 
 Stage = Literal["train", "validation", "predict"]
-Schedule = Literal["constant", "cosine"]
 KEY = "forecast"
 LOADERS = (Batches, Stream, Ahead)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 
 from forecast.nets.tasks import NextStep, Reconstruction
-from forecast.training.module import RecurrentModule, Schedule, Stage
+from forecast.training.module import RecurrentModule, Stage
+from forecast.training.settings import Schedule
 from forecast.windows.gather import Batch, Chunk
 
 

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -26,8 +26,8 @@ from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedExc
 from forecast import errors
 from forecast.errors import ForecastError, SettingsError, TrainingError
 from forecast.training.quiet import hush
+from forecast.training.settings import Strategy
 
-Strategy = Literal["auto", "ddp", "ddp_spawn", "ddp_fork", "ddp_notebook"]
 LAUNCHES = ("ddp_spawn", "ddp_fork", "ddp_notebook")
 FORKS = ("ddp_fork", "ddp_notebook")
 CLUSTERS = (TorchElasticEnvironment, SLURMEnvironment, LSFEnvironment, MPIEnvironment)

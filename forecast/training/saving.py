@@ -6,7 +6,6 @@ import multiprocessing
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,28 +15,12 @@ from pytorch_lightning.plugins.io import CheckpointIO
 
 from forecast.errors import SettingsError
 from forecast.training.callbacks import LOOK_EVERY
-from forecast.training.checkpoint import WholeFiles, read_checkpoint, write_checkpoint
+from forecast.training.checkpoint import Slot, read_checkpoint, write_checkpoint
 from forecast.training.module import RecurrentModule
 from forecast.training.processes import started_outside
-from forecast.work.folder import RunFolder
 from forecast.work.stopping import Stopped, heeding, held, take_signals
 
 DONE = "finished"
-
-
-@dataclass(frozen=True, eq=False)
-class Slot:
-    """Where one fit of a run keeps its checkpoint.
-
-    Args:
-        folder: of the run.
-        path: the file; there only while, or after, this very fit was at work in this run.
-        name: in words, for the log.
-    """
-
-    folder: RunFolder
-    path: Path
-    name: str
 
 
 class Saver(Checkpoint):
@@ -89,6 +72,22 @@ class Saver(Checkpoint):
         self.since = time.monotonic()
         if stop is not None:
             raise Halt(stop)
+
+
+class WholeFiles(CheckpointIO):
+    """Lets a Trainer write and read checkpoints as ours."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
+        """Write one."""
+        write_checkpoint(Path(path), checkpoint)
+
+    def load_checkpoint(self, path: Any, map_location: Any | None = None, weights_only: bool | None = None) -> Any:
+        """Read one; nothing in it can run code, whatever is asked for."""
+        return read_checkpoint(Path(path))
+
+    def remove_checkpoint(self, path: Any) -> None:
+        """Remove one."""
+        Path(path).unlink(missing_ok=True)
 
 
 class Halt(Exception):

@@ -138,7 +138,7 @@ def test_what_describe_says_to_type_next_keeps_the_flags(tmp_path: Path) -> None
 
 def test_a_model_reads_later_files_as_it_read_the_first_and_shouts_when_they_differ(tmp_path: Path) -> None:
     from forecast.experiment.saved import fit_and_save, forecast_file
-    from forecast.training.fit import Training
+    from forecast.training.settings import Training
     from forecast.work.folder import Run
 
     def write(name: str, first: int, values: np.ndarray) -> str:

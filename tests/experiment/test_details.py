@@ -16,7 +16,7 @@ from forecast.experiment.learned import EPOCHS, LAGS, Learned, learned
 from forecast.experiment.settings import Experiment, Split
 from forecast.forecasters.naive import Naive
 from forecast.training.checkpoint import read_checkpoint, write_checkpoint
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.window import Window
 from forecast.work.folder import Run, opened
 

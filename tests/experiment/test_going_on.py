@@ -23,7 +23,7 @@ from forecast.experiment.kept import KeptResults, _made, _plain
 from forecast.experiment.settings import Experiment, Split
 from forecast.forecasters.naive import Naive
 from forecast.forecasters.recurrent import Recurrent
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.window import Window
 from forecast.work.folder import Run, RunFolder, opened
 from forecast.work.stopping import Stopped

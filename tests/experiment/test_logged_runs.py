@@ -13,7 +13,7 @@ from forecast.data.panel import Panel
 from forecast.forecasters.recurrent import Recurrent
 from forecast.sweeps.sweep import sweep
 from forecast.training import loggers
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.window import Window
 
 QUICK = ("--models", "naive,gru", "--context", "8", "--horizon", "2", "--epochs", "2")

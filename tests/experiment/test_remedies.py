@@ -15,7 +15,7 @@ from forecast.experiment.settings import read_experiment
 from forecast.experiment.spaces import network_space
 from forecast.forecasters.artifacts.artifact import load
 from forecast.forecasters.recurrent import Recurrent
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.window import Window
 
 WINDOW = Window(8, 2)

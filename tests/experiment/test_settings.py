@@ -17,7 +17,7 @@ from forecast.experiment.settings import Experiment, Split, from_tables, read_ex
 from forecast.experiment.tables import override, read_toml, write_toml
 from forecast.forecasters.recurrent import Recurrent
 from forecast.nets.cells import gru
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.window import Window
 
 LEAST = 'data = "a.csv"\n[window]\ncontext = 8\nhorizon = 2\n[forecasters.naive]\n'

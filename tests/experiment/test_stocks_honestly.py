@@ -15,7 +15,7 @@ from forecast.experiment.settings import read_experiment
 from forecast.forecasters.naive import Naive
 from forecast.forecasters.recurrent import Recurrent
 from forecast.nets.heads import Direction, Student
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.feeds import Streamed
 from forecast.windows.window import Window
 

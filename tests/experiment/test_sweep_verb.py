@@ -13,7 +13,7 @@ from forecast.errors import SettingsError
 from forecast.experiment.settings import read_experiment
 from forecast.experiment.spaces import Range, network_space, space_of, to_table
 from forecast.experiment.sweep_tables import read_sweep
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.window import Window
 
 SETTINGS = """

@@ -21,7 +21,7 @@ from forecast.forecasters.linear import Linear
 from forecast.forecasters.naive import Drift, Mean, Naive, SeasonalNaive
 from forecast.forecasters.recurrent import Recurrent
 from forecast.nets.cells import gru
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.feeds import Windowed
 from forecast.windows.window import Window
 

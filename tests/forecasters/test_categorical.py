@@ -19,7 +19,7 @@ from forecast.forecasters.naive import Drift, Mean
 from forecast.forecasters.recurrent import Recurrent
 from forecast.forecasters.tabular import Tabular
 from forecast.nets.heads import Category
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.feeds import Streamed, Windowed
 from forecast.windows.window import Window
 

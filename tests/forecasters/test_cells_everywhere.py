@@ -17,7 +17,7 @@ from forecast.nets.decoders import Segments, Sequence
 from forecast.sweeps.search import Search
 from forecast.sweeps.sweep import sweep
 from forecast.testing import check_cell, check_forecaster, sample_panel
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.feeds import Streamed, Windowed
 from forecast.windows.window import Window
 

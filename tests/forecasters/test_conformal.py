@@ -18,7 +18,7 @@ from forecast.forecasters.recurrent import Recurrent
 from forecast.forecasters.tabular import Tabular
 from forecast.nets.heads import Direction, Gaussian
 from forecast.testing import check_forecaster, sample_panel
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.feeds import Streamed
 from forecast.windows.window import Window
 

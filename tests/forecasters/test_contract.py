@@ -11,7 +11,7 @@ from forecast.nets.cells import CELLS
 from forecast.nets.heads import Point
 from forecast.nets.scaling import CAUSAL, SCALINGS
 from forecast.testing import check_forecaster, sample_panel
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.feeds import Streamed
 from forecast.windows.window import Window
 

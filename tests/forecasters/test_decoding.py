@@ -20,7 +20,7 @@ from forecast.forecasters.recurrent import Recurrent
 from forecast.nets.decoders import Decoder, Direct, Recursive, Segments, Sequence
 from forecast.nets.heads import Direction, Gaussian, Point
 from forecast.testing import check_forecaster, sample_panel
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.feeds import Streamed, Windowed
 from forecast.windows.window import Window
 

@@ -12,7 +12,7 @@ from forecast.forecasters.recurrent import Recurrent
 from forecast.forecasters.tabular import Tabular
 from forecast.nets.cells import gru
 from forecast.nets.heads import Gaussian
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.feeds import Streamed
 from forecast.windows.window import Window
 

@@ -17,7 +17,7 @@ from forecast.forecasters.naive import Drift, Mean, Naive
 from forecast.forecasters.recurrent import Recurrent
 from forecast.nets.heads import Direction
 from forecast.testing import check_forecaster, sample_panel
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.feeds import Streamed
 from forecast.windows.window import Window
 

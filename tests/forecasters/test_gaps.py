@@ -13,7 +13,7 @@ from forecast.data.schema import Schema
 from forecast.forecasters.artifacts.artifact import load
 from forecast.forecasters.live.files import load_live
 from forecast.forecasters.recurrent import Recurrent
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.feeds import Streamed, Windowed
 from forecast.windows.window import Window
 

@@ -21,7 +21,7 @@ from forecast.nets.network import Network
 from forecast.nets.spectra import step_jacobian
 from forecast.testing import sample_panel
 from forecast.training import flow as flow_module
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.feeds import Streamed, Windowed
 from forecast.windows.gather import gather, index_of, scaled_rows
 from forecast.windows.window import Window

@@ -25,7 +25,7 @@ from forecast.nets.heads import (
     Student,
 )
 from forecast.testing import check_forecaster, sample_panel
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.feeds import Streamed, Windowed
 from forecast.windows.window import Window
 

@@ -15,7 +15,7 @@ from forecast.data.schema import Schema
 from forecast.forecasters.artifacts.artifact import load
 from forecast.forecasters.recurrent import Recurrent
 from forecast.forecasters.tabular import Tabular
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.feeds import Streamed, Windowed
 from forecast.windows.window import Window
 

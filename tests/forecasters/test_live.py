@@ -27,7 +27,7 @@ from forecast.forecasters.live.rows import RowReader
 from forecast.forecasters.recurrent import Recurrent
 from forecast.nets.cells import gru
 from forecast.testing.panels import sample_panel, spread
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.feeds import Streamed
 from forecast.windows.window import Window
 from forecast.work.lock import LOCK, locked

@@ -17,7 +17,7 @@ from forecast.forecasters.linear import Linear
 from forecast.forecasters.live.files import load_live
 from forecast.forecasters.recurrent import Recurrent
 from forecast.forecasters.saying import Said
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.feeds import Streamed
 from forecast.windows.window import Window
 

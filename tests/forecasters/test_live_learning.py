@@ -27,7 +27,7 @@ from forecast.nets.promise import State
 from forecast.nets.rules import RULES, Full, RealTime, Truncated
 from forecast.nets.stepping import Answer
 from forecast.testing.panels import sample_panel
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.feeds import Streamed
 from forecast.windows.window import Window
 

@@ -23,7 +23,7 @@ from forecast.forecasters.linear import Linear
 from forecast.forecasters.naive import Naive, SeasonalNaive
 from forecast.forecasters.recurrent import Recurrent
 from forecast.forecasters.tabular import Tabular
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.window import Window
 
 WINDOW = Window(8, 3)

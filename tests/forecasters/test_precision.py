@@ -9,7 +9,7 @@ from forecast.data.synthetic import autoregressive
 from forecast.forecasters.linear import Linear
 from forecast.forecasters.recurrent import Recurrent
 from forecast.forecasters.tabular import Tabular
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.window import Window
 
 WINDOW = Window(8, 4)

@@ -12,7 +12,7 @@ from forecast.data.synthetic import autoregressive, seasonal
 from forecast.errors import DataError, SettingsError
 from forecast.forecasters.pretrain import pretrain
 from forecast.forecasters.recurrent import Recurrent
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.feeds import Streamed, Windowed
 from forecast.windows.window import Window
 

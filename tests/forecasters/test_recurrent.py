@@ -12,7 +12,7 @@ from forecast.forecasters.recurrent import Recurrent
 from forecast.nets.cells import Fused
 from forecast.testing import sample_panel
 from forecast.training import onepass
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.feeds import Streamed, Windowed
 from forecast.windows.gather import before_rows, scaled_rows
 from forecast.windows.window import Window

@@ -22,7 +22,7 @@ from forecast.forecasters.recurrent import Recurrent
 from forecast.forecasters.regressor import RecurrentRegressor
 from forecast.forecasters.tabular import Tabular
 from forecast.testing import sample_panel
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.window import Window
 
 QUICK = {"hidden_size": 8, "epochs": 12, "learning_rate": 0.03, "random_state": 0}

@@ -11,7 +11,7 @@ from forecast.data.schema import Schema
 from forecast.forecasters.live.files import load_live
 from forecast.forecasters.recurrent import Recurrent
 from forecast.testing.panels import SENTINELS
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.feeds import Streamed, Windowed
 from forecast.windows.gather import scaled_rows
 from forecast.windows.window import Window

@@ -16,7 +16,7 @@ from forecast.forecasters.naive import Mean, Naive
 from forecast.forecasters.recurrent import Recurrent
 from forecast.nets.heads import Gaussian
 from forecast.plotting import plot_live
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.feeds import Streamed
 from forecast.windows.window import Window
 

@@ -15,7 +15,7 @@ from forecast.forecasters.naive import Naive
 from forecast.forecasters.recurrent import Recurrent
 from forecast.forecasters.warm import warm_start
 from forecast.nets.heads import Gaussian, Quantiles
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.feeds import Streamed, Windowed
 from forecast.windows.window import Window
 

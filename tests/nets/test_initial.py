@@ -10,7 +10,7 @@ from forecast.forecasters.recurrent import Recurrent
 from forecast.nets.cells import NAMED, build_cell, gru, lstm, rnn
 from forecast.nets.initial import LearnedStart, chrono
 from forecast.testing import check_cell, sample_panel
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.feeds import Streamed, Windowed
 from forecast.windows.window import Window
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from optuna.trial import TrialState
 from quick import damped
 
-from forecast.sweeps import pulse
+from forecast.sweeps import launch, pulse
 from forecast.sweeps.pulse import BEAT, GRACE_SECONDS, WORKER, is_gone, me
 from forecast.sweeps.search import Search
 from forecast.sweeps.slots import ERROR, LOST, RETRIES, RETRY, STOPPED, Slots, counted, is_lost
@@ -145,6 +145,16 @@ def test_a_worker_that_outlived_whoever_started_it_begins_no_trial(storage):
     task = Task(damped, (), (), Window(4, 2), 1, 1)
     work(Job(task, slots.search, slots.name, None, slots.wanted, launcher=os.getpid()), storage=storage)
     assert ends(slots) == ["WAITING"] * 2
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_worker_leaves_with_whoever_started_it(tmp_path, monkeypatch, there):
+    address = f"sqlite:///{tmp_path}/s.db"
+    slots, left = slots_in(open_storage(address), 1), []
+    monkeypatch.setattr(os, "_exit", left.append)
+    launcher = os.getppid() if there else os.getpid()
+    launch._work(Job(Task(damped, (), (), Window(4, 2), 1, 1), Search(), slots.name, address, 0, launcher=launcher), 0)
+    assert left == ([] if there else [1])
 
 
 def test_who_is_taken_for_lost_but_ends_well_counts(storage):

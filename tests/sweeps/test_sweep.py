@@ -16,7 +16,7 @@ from forecast.sweeps.reading import best_trial, importances, trials_frame
 from forecast.sweeps.search import Search
 from forecast.sweeps.slots import ERROR, LOST, counted, slot
 from forecast.sweeps.sweep import sweep
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.feeds import Streamed, Windowed
 from forecast.windows.window import Window
 

@@ -16,7 +16,7 @@ from forecast.forecasters.linear import Linear
 from forecast.forecasters.recurrent import Recurrent
 from forecast.testing import leakage, sample_panel
 from forecast.testing.panels import rewritten
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.feeds import Streamed, Windowed
 from forecast.windows.window import Window
 

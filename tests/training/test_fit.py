@@ -15,8 +15,9 @@ from forecast.nets.heads import Point
 from forecast.nets.network import Architecture, Network
 from forecast.training import allocator
 from forecast.training.datamodule import DataModule
-from forecast.training.fit import Training, fit
+from forecast.training.fit import fit
 from forecast.training.module import RecurrentModule
+from forecast.training.settings import Training
 from forecast.windows.feeds import Windowed
 from forecast.windows.window import Window
 

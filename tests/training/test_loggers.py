@@ -17,8 +17,8 @@ from forecast.experiment.settings import from_tables
 from forecast.forecasters.artifacts.artifact import load
 from forecast.forecasters.recurrent import Recurrent
 from forecast.training import loggers, saving
-from forecast.training.fit import Training
-from forecast.training.loggers import plain_name
+from forecast.training.logs import plain_name
+from forecast.training.settings import Training
 from forecast.training.sinks import COLUMNS, Table
 from forecast.windows.feeds import Streamed, Windowed
 from forecast.windows.window import Window

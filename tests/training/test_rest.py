@@ -8,7 +8,7 @@ import pytest
 from forecast.data.panel import Origins, Panel
 from forecast.forecasters.recurrent import Recurrent
 from forecast.training import onepass
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.feeds import Streamed
 from forecast.windows.window import Window
 

@@ -11,10 +11,11 @@ from forecast.nets.network import Architecture, Network
 from forecast.nets.recursive import VALIDATED, free_run, start_of_windows
 from forecast.testing import sample_panel
 from forecast.training.datamodule import DataModule
-from forecast.training.fit import Training, fit
+from forecast.training.fit import fit
 from forecast.training.module import RecurrentModule
 from forecast.training.onepass import forecast_once
 from forecast.training.running import keys_at, run_from_windows, taught
+from forecast.training.settings import Training
 from forecast.windows.feeds import Streamed, Windowed
 from forecast.windows.gather import gather, index_of
 from forecast.windows.window import Window

@@ -14,7 +14,7 @@ from forecast.errors import RunError, SettingsError, TrainingError
 from forecast.forecasters.recurrent import Recurrent
 from forecast.training import saving
 from forecast.training.checkpoint import from_bytes, to_bytes
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.feeds import Streamed, Windowed
 from forecast.windows.window import Window
 from forecast.work.folder import Run, kept_files

@@ -16,8 +16,8 @@ from forecast.nets.cells import CELLS
 from forecast.nets.heads import Point
 from forecast.nets.network import Architecture, Network
 from forecast.training.datamodule import DataModule
-from forecast.training.fit import Training
 from forecast.training.module import RecurrentModule
+from forecast.training.settings import Training
 from forecast.windows.feeds import Streamed
 from forecast.windows.gather import before_rows
 from forecast.windows.stream import Stream

@@ -28,7 +28,7 @@ from forecast.nets.cells import NAMED, CellFactory
 from forecast.nets.decoders import from_table, knows_ahead
 from forecast.nets.heads import HEADS
 from forecast.nets.network import Network, Sizes
-from forecast.training.fit import Training
+from forecast.training.settings import Training
 from forecast.windows.feeds import Feed, Streamed, Windowed
 from forecast.windows.inputs import input_sizes, with_added
 from forecast.windows.window import MOST_STEPS, Window

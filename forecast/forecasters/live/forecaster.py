@@ -56,7 +56,7 @@ class Live:
 
     Example:
         >>> from forecast.forecasters.recurrent import Recurrent
-        >>> from forecast.training.fit import Training
+        >>> from forecast.training.settings import Training
         >>> from forecast.windows.feeds import Streamed
         >>> from forecast.windows.window import Window
         >>> hours = np.arange("2024-01-01", "2024-01-09", dtype="M8[h]")
@@ -256,7 +256,7 @@ class Live:
 
         Example:
             >>> from forecast.forecasters.recurrent import Recurrent
-            >>> from forecast.training.fit import Training
+            >>> from forecast.training.settings import Training
             >>> from forecast.windows.feeds import Streamed
             >>> from forecast.windows.window import Window
             >>> days = np.arange("2024-01-01", "2024-10-27", dtype="M8[D]")
