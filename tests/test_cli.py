@@ -600,6 +600,13 @@ def test_a_terminal_sees_one_bar_and_is_left_clean(prices: str, tmp_path: Path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["forecast-run", "prices.csv"]
 
 
+def test_a_list_with_spaces_is_told_how_lists_are_written(prices: str, run: Run):
+    _, err = run("compare", prices, "--models", "naive", "linear", code=2)
+    assert "unrecognized arguments: linear (a list has commas and no spaces: --models naive,linear)" in err
+    _, err = run("compare", prices, "--modells", "naive", code=2)
+    assert "commas" not in err
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 @pytest.mark.parametrize(("name", "returned"), [("SIGINT", 130), ("SIGTERM", 143)])
 def test_a_signal_while_a_network_trains_keeps_the_work_and_says_how_to_go_on(
@@ -614,7 +621,9 @@ def test_a_signal_while_a_network_trains_keeps_the_work_and_says_how_to_go_on(
         "s.Saver.on_train_start = began\n"
         f"sys.exit(f.main({list(arguments)!r}))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    alone = os.environ | {"OMP_NUM_THREADS": "1"}  # as the process of the tests: other threads, other last digits
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120, env=alone)
     assert done.returncode == returned, done.stderr
     assert "Traceback" not in done.stderr
     assert done.stderr.endswith(f"goes on with it:\n  forecast {' '.join(arguments)} --resume\n")

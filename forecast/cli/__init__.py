@@ -11,6 +11,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
+from typing import NoReturn
 
 from forecast.cli import verbs
 from forecast.cli.flags import (
@@ -123,8 +124,17 @@ def _aside(args: argparse.Namespace) -> Iterator[None]:
         yield
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser that says what its user may have meant."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and end."""
+        loose = message.startswith("unrecognized arguments: ") and not message.partition(": ")[2].startswith("-")
+        super().error(f"{message} (a list has commas and no spaces: --models naive,linear)" if loose else message)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="forecast",
         description="Forecast time series with recurrent networks, and learn whether something simpler is as good.",
         epilog=EXAMPLES,

@@ -275,8 +275,8 @@ def _others(index: np.ndarray) -> str:
     return f", as have {len(index) - 1:,} other series" if len(index) > 1 else ""
 
 
-def check_doubled(table: Table, rows: Rows, hint: str, found: Findings) -> None:
-    """Several rows of one series and time: name series, time and count."""
+def check_doubled(table: Table, rows: Rows, hint: str, found: Findings, most: int = SHOWN) -> None:
+    """Several rows of one series and time: name series, time and count, of at most so many."""
     if not rows.doubled.any():
         return
     again = np.flatnonzero(rows.doubled)
@@ -287,9 +287,9 @@ def check_doubled(table: Table, rows: Rows, hint: str, found: Findings) -> None:
     named = len(rows.series) > 1
     shown = [
         (f"series {rows.series[belongs[row]]!r} " if named else "") + f"{day(rows.times[row])} ({count} rows)"
-        for row, count in zip(first[:SHOWN], counts[:SHOWN], strict=True)
+        for row, count in zip(first[:most], counts[:most], strict=True)
     ]
-    more = f" and {len(first) - SHOWN:,} more" if len(first) > SHOWN else ""
+    more = f" and {len(first) - most:,} more" if len(first) > most else ""
     where = table.rows(np.sort(rows.positions(np.array([first[0] - 1, first[0]]))))
     found.problems.append(
         f"{len(first):,} {'times occur' if len(first) > 1 else 'time occurs'} more than once: "

@@ -6,12 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from forecast.data.checks import Findings, check_doubled
+from forecast.data.checks import SHOWN, Findings, check_doubled
 from forecast.data.format import advice
-from forecast.data.roles import series_hint
+from forecast.data.roles import series_candidates, series_hint
 from forecast.data.rows import Rows
 from forecast.data.schema import Schema
 from forecast.data.tables import Table
+
+FEW = 3
+"""Times that are shown where one column tells all rows apart: only their series is not named."""
 
 
 def settle(table: Table, schema: Schema, rows: Rows, values: np.ndarray, found: Findings) -> tuple[Rows, np.ndarray]:
@@ -24,7 +27,7 @@ def settle(table: Table, schema: Schema, rows: Rows, values: np.ndarray, found: 
     if not rows.doubled.any():
         return rows, values
     if policy == "refuse" or (policy == "drop" and not _equal(rows, values).all()):
-        check_doubled(table, rows, _hint(table, schema, rows, values, policy), found)
+        _refuse(table, schema, rows, values, found)
         return rows, values
     if policy in ("mean", "sum") and schema.categorical:
         found.problems.append(f"categories have no {policy}: use {advice('duplicates', 'last')}")
@@ -71,12 +74,18 @@ def _one_of_each(rows: Rows, values: np.ndarray, policy: str) -> tuple[np.ndarra
     return ~rows.doubled, values
 
 
-def _hint(table: Table, schema: Schema, rows: Rows, values: np.ndarray, policy: str) -> str:
-    same = _equal(rows, values)
+def _refuse(table: Table, schema: Schema, rows: Rows, values: np.ndarray, found: Findings) -> None:
+    """Name the times and what helps; a column that tells the rows apart comes first, and few times show what it is."""
+    same, policy = _equal(rows, values), schema.format.duplicates
     if same.all():
         how = f"these rows are equal: use {advice('duplicates', 'drop')}"
     else:
         differ = "they differ" if policy == "drop" or not same.any() else "some of them differ"
         how = f"{differ}: keep one of each with {advice('duplicates', 'last')}, or first, mean, sum"
-    hint = series_hint(table, schema, rows)
-    return f"{how}; {hint}" if hint else how
+    if schema.series is not None:
+        check_doubled(table, rows, how, found)
+        return
+    candidates = series_candidates(table, schema, rows)
+    hint = series_hint(table, schema, candidates)
+    said = f"{hint}. If not, {how}" if candidates else f"{how}; {hint}"
+    check_doubled(table, rows, said, found, FEW if candidates else SHOWN)

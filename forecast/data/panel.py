@@ -16,6 +16,7 @@ from forecast.data.calendar import Calendar, infer
 from forecast.data.codes import coded
 from forecast.data.framing import as_frame
 from forecast.data.overview import panel_html
+from forecast.data.rows import day
 from forecast.data.schema import Layout, Schema
 from forecast.errors import DataError, SettingsError, did_you_mean
 
@@ -148,7 +149,7 @@ class Panel:
         return f"series {self.series[index]!r}" if self.series[index] else "the series"
 
     def __repr__(self) -> str:
-        span = f"{_day(self.times.min())} to {_day(self.times.max())}" if len(self.times) else "empty"
+        span = f"{day(self.times.min())} to {day(self.times.max())}" if len(self.times) else "empty"
         return (
             f"Panel({len(self.series)} series, {len(self.times)} rows, targets {list(self.targets)}, "
             f"{self.calendar.alias}, {span})"
@@ -174,7 +175,7 @@ class Panel:
         else:
             steps = self._rows_before(self._date(since))
         if not steps.any() or (steps == self.lengths).all():
-            span = f"{_day(self.times.min())} to {_day(self.times.max())}, at most {self.lengths.max()} rows a series"
+            span = f"{day(self.times.min())} to {day(self.times.max())}, at most {self.lengths.max()} rows a series"
             side = "no row lies before it" if not steps.any() else "no row lies at or after it"
             raise SettingsError(f"since={since!s}: {side}; the data runs from {span}")
         return steps
@@ -208,7 +209,9 @@ class Panel:
         )
 
     def select(self, names: Sequence[str]) -> Panel:
-        """The panel with only these series, in this order."""
+        """The panel with only these series, in this order; raises SettingsError for none, or one that is not there."""
+        if not len(names):
+            raise SettingsError(f"no series is named; name one or more of {', '.join(self.series[:5])}")
         unknown = [name for name in names if name not in self.series]
         if unknown:
             raise SettingsError(f"no series {unknown[0]!r}{did_you_mean(unknown[0], self.series)}")
@@ -294,7 +297,3 @@ def carry_forward(values: np.ndarray, observed: np.ndarray, offsets: np.ndarray)
         last = np.maximum.accumulate(np.where(observed[:, channel], rows, -1))
         filled[:, channel] = np.where(last >= start, values[np.maximum(last, 0), channel], np.nan)
     return filled
-
-
-def _day(time: np.datetime64) -> str:
-    return str(pd.Timestamp(time)).removesuffix(" 00:00:00")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -211,11 +212,8 @@ def find_time(frame: pd.DataFrame, schema: Schema) -> str | None:
     return found if clock is None else PLUS.join([found, clock])
 
 
-def series_hint(table: Table, schema: Schema, rows: Rows) -> str:
-    """What to do about doubled times: name the column of the ids, when there is one."""
-    if schema.series is not None:
-        return ""
-    candidates = series_candidates(table, schema, rows)
+def series_hint(table: Table, schema: Schema, candidates: Sequence[str]) -> str:
+    """What to do about doubled times: name the column of the ids, one of the candidates when there are any."""
     if not candidates:
         return "if a column names the series, use --series COLUMN"
     names = " or ".join(f"--series {shlex.quote(name)}" for name in candidates[:3])

@@ -74,7 +74,7 @@ def _bars(material: Material) -> Chart:
         {"x": 1.01, "xref": "paper", "xanchor": "left", "y": place, "text": word, "showarrow": False}
         for place, word in enumerate(words)
     ]
-    top = float(np.nanmax([*shown, rule])) or 1.0
+    top = max((float(each) for each in (*shown, rule) if np.isfinite(each)), default=1.0) or 1.0
     mark = {"type": "line", "x0": rule, "x1": rule, "y0": 0, "y1": 1, "yref": "paper"}
     mark |= {"line": {"color": "@ink", "width": 1.5, "dash": "dash"}}
     layout = axes(

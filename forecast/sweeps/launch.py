@@ -1,13 +1,19 @@
-"""Launch: the workers of a sweep, in this process or in others. joblib is the engine, whichever of its back ends."""
+"""Launch: the workers of a sweep, in this process or in others."""
 
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, wait
+from contextlib import closing
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import torch
 from joblib import Parallel, delayed
-from joblib.externals.loky.process_executor import TerminatedWorkerError
+from joblib.externals.loky import BrokenProcessPool, ProcessPoolExecutor
 from joblib.parallel import get_active_backend
 
 from forecast.errors import ForecastError
@@ -15,13 +21,18 @@ from forecast.sweeps.slots import Slots
 from forecast.sweeps.worker import Job, work
 
 DEATHS = 3
+IDLE_SECONDS = 60.0
+"""How long a process waits for work that nobody may be left to give it."""
+SHARED_BYTES = 1_000_000
+"""Arrays of at least this size are mapped from one file by all workers, as joblib's own are."""
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
 def run(job: Job, workers: int, slots: Slots) -> None:
     """Let workers judge trials until there are enough.
 
-    A worker process that dies takes its neighbours with it (joblib ends them all); their trials go back into the queue
-    and new workers begin.
+    A worker process that dies leaves its neighbours alone; its trial goes back into the queue and a new one begins.
+    Where joblib was told to use an engine of another kind, the workers are that engine's.
 
     Raises:
         ForecastError: workers die again and again without finishing a trial.
@@ -30,35 +41,95 @@ def run(job: Job, workers: int, slots: Slots) -> None:
         work(job, storage=slots.storage)
         return
     job = replace(job, threads=max(1, (os.cpu_count() or 1) // workers))
-    if _makes_processes():
+    engine = type(get_active_backend()[0]).__name__
+    if engine in ("LokyBackend", "MultiprocessingBackend"):  # processes of this machine, children of this one
         job = replace(job, gpus=_gpus(), launcher=os.getpid())
-    left = DEATHS
-    while True:
-        before = len(slots.finished())
+    if engine == "LokyBackend":
+        _each_alone(job, workers, slots)
+    else:
+        Parallel(n_jobs=workers, batch_size=1, pre_dispatch="all")(delayed(_work)(job, n) for n in range(workers))
+
+
+def _each_alone(job: Job, workers: int, slots: Slots) -> None:
+    """A pool of one process for every worker: joblib's one pool ends all of its processes when one dies."""
+    pools: dict[int, ProcessPoolExecutor] = {}
+    with closing(Sharing()) as share:
         try:
-            Parallel(n_jobs=workers, batch_size=1, pre_dispatch="all")(delayed(_work)(job, n) for n in range(workers))
-            return
-        except TerminatedWorkerError as error:
-            left = DEATHS if len(slots.finished()) > before else left - 1
-            if not left:
-                raise ForecastError(
-                    f"worker processes were killed {DEATHS} times before any finished a trial; was there memory for "
-                    f"{workers} of them? What was finished is kept: the same call goes on"
-                ) from error
+            _attended(job, range(workers), slots, lambda: _pool(job, share), pools)
+        except BaseException:
+            for pool in pools.values():
+                pool.shutdown(kill_workers=True)
+            slots.let_go()
+            raise
+        for pool in pools.values():
+            pool.shutdown()
+
+
+def _attended(
+    job: Job, ranks: range, slots: Slots, make: Callable[[], ProcessPoolExecutor], pools: dict[int, ProcessPoolExecutor]
+) -> None:
+    """Wait for the workers, and put a new one in the place of each that dies."""
+
+    def began(rank: int) -> Any:
+        pools[rank] = make()
+        return pools[rank].submit(_work, job, rank)
+
+    at_work = {began(rank): rank for rank in ranks}
+    most, before = DEATHS * len(ranks), len(slots.finished())
+    left = most
+    while at_work:
+        for future in wait(at_work, return_when=FIRST_COMPLETED).done:
+            rank = at_work.pop(future)
+            try:
+                future.result()
+            except BrokenProcessPool as error:
+                now = len(slots.finished())
+                left, before = left - 1 if now == before else most, now
+                if not left:
+                    raise ForecastError(
+                        f"worker processes were killed {most} times before any finished a trial; was there memory "
+                        f"for {len(ranks)} of them? What was finished is kept: the same call goes on"
+                    ) from error
+                pools[rank].shutdown(kill_workers=True)
+                at_work[began(rank)] = rank
+
+
+def _pool(job: Job, share: Sharing) -> ProcessPoolExecutor:
+    threads = {name: os.environ.get(name, str(job.threads)) for name in THREADS}
+    return ProcessPoolExecutor(1, job_reducers={np.ndarray: share}, timeout=IDLE_SECONDS, env=threads)
+
+
+class Sharing:
+    """How arrays travel to workers: large ones by a file that all of them map, so that memory holds them once."""
+
+    def __init__(self) -> None:
+        self.folder: tempfile.TemporaryDirectory | None = None
+        self.written: dict[int, tuple[str, np.ndarray]] = {}
+
+    def __call__(self, array: np.ndarray) -> Any:
+        """What pickle makes of an array."""
+        if array.nbytes < SHARED_BYTES or array.dtype.hasobject:
+            return array.__reduce__()
+        if id(array) not in self.written:
+            self.folder = self.folder or tempfile.TemporaryDirectory(prefix="forecast-sweep-")
+            path = os.path.join(self.folder.name, f"{len(self.written)}.npy")
+            np.save(path, array)
+            self.written[id(array)] = path, array  # kept, or another array may get its number
+        return np.load, (self.written[id(array)][0], "r")
+
+    def close(self) -> None:
+        """Remove the files."""
+        if self.folder is not None:
+            self.folder.cleanup()
 
 
 def _work(job: Job, rank: int) -> None:
-    """Work, and leave with whoever asked for it: joblib's processes stay some minutes, with all their memory."""
+    """Work, and leave with whoever asked for it: the process would wait for more, with all the memory that it has."""
     try:
         work(job, rank)
     finally:
         if job.launcher and os.getppid() != job.launcher:
             os._exit(1)
-
-
-def _makes_processes() -> bool:
-    """Whether workers are processes of this machine that are started for the sweep, as children of this one."""
-    return type(get_active_backend()[0]).__name__ in ("LokyBackend", "MultiprocessingBackend")
 
 
 def _gpus() -> tuple[str, ...]:

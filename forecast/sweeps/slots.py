@@ -21,7 +21,8 @@ from forecast.sweeps.pulse import WORKER, is_gone, me
 from forecast.sweeps.search import Search
 
 LOST, RETRY, SLOT, ERROR = "lost", "retry of", "slot", "error"
-RETRIES = 2
+RETRIES = 4
+"""Deaths of its worker that a trial is forgiven: machines are taken away, and a fifth death is no accident."""
 GONE, STOPPED = "its worker ended without a word", "the sweep was stopped"
 
 
@@ -91,6 +92,12 @@ class Slots:
                 parameters = trial.system_attrs.get("fixed_params", {}) | trial.params
                 tries = trial.user_attrs.get("tries", 1) + (trial.user_attrs[LOST] != STOPPED)
                 study.enqueue_trial(parameters, {RETRY: trial.number, SLOT: slot(trial), "tries": tries})
+
+    def let_go(self) -> None:
+        """Put trials back whose workers were ended by whoever stopped the sweep: that is no fault of theirs."""
+        for trial in self.trials():
+            if trial.state is TrialState.RUNNING and is_gone(trial):
+                self.give_up(trial, STOPPED)
 
     def give_up(self, trial: FrozenTrial, why: str) -> None:
         """End a running trial as lost, so that `requeue` puts it back; as failed, when it was lost too often."""

@@ -78,6 +78,8 @@ def test_select_takes_series_in_the_order_asked_for(panel: Panel) -> None:
     assert swapped.lengths.tolist() == [6, 10]
     with pytest.raises(SettingsError, match="no series 'A'; did you mean 'a'"):
         panel.select(["A"])
+    with pytest.raises(SettingsError, match="no series is named; name one or more of a, b"):
+        panel.select([])
 
 
 def test_a_forecast_starts_after_the_last_observed_target() -> None:

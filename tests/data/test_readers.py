@@ -447,10 +447,12 @@ def test_duplicate_times_name_series_time_and_count(write: Write, engine: str) -
 
 
 def test_duplicate_times_suggest_the_column_that_names_the_series(write: Write, engine: str) -> None:
-    text = "date,y,ticker\n" + "".join(f"2024-01-0{d},{d * k},{t}\n" for k, t in enumerate("AB") for d in (1, 2, 3))
-    (problem,) = problems(write(text), Schema(time="date", targets=["y"]))
-    assert problem.startswith("3 times occur more than once: 2024-01-01 (2 rows), 2024-01-02 (2 rows)")
-    assert "--series ticker, which makes the rows unique" in problem
+    """Before anything else: many times are doubled then, and no row of them is wrong."""
+    rows = "".join(f"2024-01-0{d},{d * k},{t}\n" for k, t in enumerate("AB") for d in (1, 2, 3, 4, 5))
+    (problem,) = problems(write("date,y,ticker\n" + rows), Schema(time="date", targets=["y"]))
+    shown = "2024-01-01 (2 rows), 2024-01-02 (2 rows), 2024-01-03 (2 rows) and 2 more (the first in rows 2 and 7)"
+    assert problem.startswith(f"5 times occur more than once: {shown}; is there a column that names the series?")
+    assert problem.index("--series ticker, which makes the rows unique") < problem.index("--duplicates last")
 
 
 def test_many_duplicates_are_cut_at_twenty_and_counted() -> None:

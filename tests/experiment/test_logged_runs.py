@@ -12,7 +12,7 @@ from forecast.cli import main
 from forecast.data.panel import Panel
 from forecast.forecasters.recurrent import Recurrent
 from forecast.sweeps.sweep import sweep
-from forecast.training import loggers
+from forecast.training import logs
 from forecast.training.settings import Training
 from forecast.windows.window import Window
 
@@ -53,7 +53,7 @@ def test_fit_logs_into_the_folder_of_the_model(waves):
 
 
 def test_a_logger_that_is_not_there_is_named_before_the_data_is_read(waves, monkeypatch, capsys):
-    monkeypatch.setattr(loggers, "find_spec", lambda package: None)
+    monkeypatch.setattr(logs, "find_spec", lambda package: None)
     assert main(["compare", "nowhere.csv", "--target", "y", *QUICK, "--log", "csv,mlflow", "--out", "out"]) == 2
     assert "pip install 'forecast-recurrent[mlflow]'" in capsys.readouterr().err
     assert not Path("out").exists()

@@ -123,7 +123,7 @@ def test_a_trial_that_kills_its_worker_every_time_is_recorded_as_failed(storage)
         slots.requeue()
     assert slots.claim() is None
     (last,) = slots.finished()
-    assert "3 times" in last.user_attrs[ERROR]
+    assert f"{RETRIES + 1} times" in last.user_attrs[ERROR]
     assert last.state is TrialState.FAIL
 
 

@@ -16,7 +16,7 @@ from forecast.errors import RunError, SettingsError
 from forecast.experiment.settings import from_tables
 from forecast.forecasters.artifacts.artifact import load
 from forecast.forecasters.recurrent import Recurrent
-from forecast.training import loggers, saving
+from forecast.training import logs, saving
 from forecast.training.logs import plain_name
 from forecast.training.settings import Training
 from forecast.training.sinks import COLUMNS, Table
@@ -188,7 +188,7 @@ def test_of_several_processes_the_first_writes_for_all(tmp_path, panel):
 
 @pytest.mark.parametrize("name", ["tensorboard", "mlflow"])
 def test_a_logger_that_is_not_installed_is_named_with_its_remedy_before_any_work(monkeypatch, name):
-    monkeypatch.setattr(loggers, "find_spec", lambda package: None)
+    monkeypatch.setattr(logs, "find_spec", lambda package: None)
     with pytest.raises(SettingsError, match=rf"pip install 'forecast-recurrent\[{name}\]'"):
         model_of(log=name)
     assert Training(log=name).log == (name,)  # a settings file of another machine can be read
