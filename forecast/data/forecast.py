@@ -144,6 +144,7 @@ class Actual:
         edges: float64 [origin, step, target], how far a value must lie from the last one to be a move; None for 0.
         move: float64 [origin, target], the last observed change of the target, NaN where there was none yet; None
             where nobody asked.
+        labels: what the codes of a categorical target stand for; none for a target of numbers.
     """
 
     values: np.ndarray
@@ -154,6 +155,7 @@ class Actual:
     season: int
     edges: np.ndarray | None = None
     move: np.ndarray | None = None
+    labels: tuple[str, ...] = ()
 
 
 def forecast_times(panel: Panel, origins: Origins, horizon: int) -> tuple[np.ndarray, np.ndarray]:

@@ -19,11 +19,10 @@ from forecast.evaluation.metrics import (
     MetricLike,
     direction_majority,
     in_sample_scale,
-    mae,
     naive_errors,
 )
 from forecast.evaluation.moves import dead_band, last_move
-from forecast.evaluation.named import added, as_metrics
+from forecast.evaluation.named import added, as_metrics, standard
 from forecast.evaluation.results import Result, Results
 from forecast.evaluation.scores import Scores, Terms, cell_mean, score_frame
 from forecast.evaluation.tally import ALL, overall
@@ -83,11 +82,12 @@ def backtest(
         reasons = "".join(f"\n  - {name}: {reason}" for name, reason in failed.items())
         raise ForecastError(f"every contestant failed:{reasons}")
     first = next(iter(forecasts.values()))
+    usual = standard(contest.actual)
     if chosen == DEFAULT:
-        chosen = (*DEFAULT, *added(forecasts.values()))
+        chosen = (*usual, *added(forecasts.values()))
     return Scores(
         frame=score_frame(forecasts, contest.actual, chosen),
-        losses={name: cell_mean(mae(said, contest.actual)) for name, said in forecasts.items()},
+        losses={name: cell_mean(usual[0](said, contest.actual)) for name, said in forecasts.items()},
         forecasts=forecasts,
         actual=contest.actual,
         origins=contest.origins,
@@ -119,6 +119,7 @@ def _prepare(
     if stride < 1:
         raise SettingsError(f"stride={stride}: origins move on by at least one row")
     _require_names(panel)
+    _require_alone(panel)
     cut = panel.cut(since)
     train = panel.until(cut)
     origins = rolling_origins(panel, cut, context, horizon, stride)
@@ -136,6 +137,13 @@ def _require_names(panel: Panel) -> None:
     for what, names in (("series", panel.series), ("target", panel.targets)):
         if ALL in names:
             raise SettingsError(f"{what} {ALL!r}: in tables of scores this name stands for all {what}; rename it")
+
+
+def _require_alone(panel: Panel) -> None:
+    """Refuse a category among several targets: no error is the same for all of them."""
+    names = [name for name in panel.targets if name in panel.categories]
+    if names and len(panel.targets) > 1:
+        raise SettingsError(f"target {names[0]!r} holds categories, which are judged alone; make it the only target")
 
 
 def _windows(contestants: Mapping[str, Forecaster]) -> tuple[int, int]:
@@ -186,7 +194,8 @@ def _nothing_to_judge(panel: Panel, cut: np.ndarray, context: int, horizon: int,
 def _actual(panel: Panel, train: Panel, origins: Origins, horizon: int, season: int) -> Actual:
     values, seen = truth(panel, origins, horizon)
     last = panel.values[panel.offsets[origins.series] + origins.step - 1, : panel.layout.targets]
-    return Actual(values, seen, last, *in_sample_scale(train, season), season)
+    labels = panel.categories.get(panel.targets[0], ())
+    return Actual(values, seen, last, *in_sample_scale(train, season), season, labels=labels)
 
 
 def _found(name: str, forecaster: Forecaster, contest: _Contest, progress: Progress, results: Results | None) -> Result:
@@ -251,6 +260,6 @@ def _terms(contest: _Contest, said: Forecast) -> Terms:
         since=contest.times[:, 0].min(),
         until=contest.times[:, -1].max(),
         unscaled=int(np.isnan(contest.actual.scale[series]).sum()),
-        naive_mae=float(np.nanmean(naive)),
+        naive_error=float(np.nanmean(naive)),
         majority=overall(direction_majority, said, contest.actual),
     )

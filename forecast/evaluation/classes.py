@@ -13,7 +13,7 @@ import numpy as np
 
 from forecast.data.forecast import Actual, Forecast
 from forecast.distributions import Categories, Distribution
-from forecast.evaluation.metrics import Metric
+from forecast.evaluation.metrics import Metric, naive_errors
 from forecast.evaluation.probabilistic import distribution_of
 
 SMALLEST = float(np.finfo(np.float64).eps)  # probability below which the log loss does not grow, as in scikit-learn
@@ -92,13 +92,27 @@ def _judged(errors: np.ndarray, codes: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(codes), np.nan, errors)
 
 
-def _accuracy(forecast: Forecast, actual: Actual) -> np.ndarray:
+def _decided(forecast: Forecast, actual: Actual) -> ClassForecast | None:
+    """Classes that were said, also by a forecast of codes alone, as of repeating the last category."""
     view = class_forecast(forecast, actual)
+    if view is not None or not actual.labels:
+        return view
+    sure = (forecast.point[..., None] == np.arange(len(actual.labels))).astype(np.float64)
+    return ClassForecast(actual.labels, sure, np.where(actual.seen, actual.values, np.nan))
+
+
+def _another(forecast: Forecast, actual: Actual) -> np.ndarray:
+    view = _decided(forecast, actual)
+    return _nothing(actual) if view is None else _judged((view.said != view.codes).astype(np.float64), view.codes)
+
+
+def _accuracy(forecast: Forecast, actual: Actual) -> np.ndarray:
+    view = _decided(forecast, actual)
     return _nothing(actual) if view is None else _judged((view.said == view.codes).astype(np.float64), view.codes)
 
 
 def _balanced_accuracy(forecast: Forecast, actual: Actual) -> np.ndarray:
-    view = class_forecast(forecast, actual)
+    view = _decided(forecast, actual)
     if view is None:
         return _nothing(actual)
     return _judged((view.said == view.codes) * balance(view.codes, len(view.labels)), view.codes)
@@ -135,6 +149,15 @@ def _log_loss(forecast: Forecast, actual: Actual) -> np.ndarray:
     return _nothing(actual) if view is None else log_losses(view)
 
 
+error_rate = Metric(
+    "error_rate", _another, description="share of steps where another class happened than the most probable one"
+)
+rel_error_rate = Metric(
+    "rel_error_rate",
+    _another,
+    against=naive_errors,
+    description="error rate divided by that of repeating the last known category at the same steps",
+)
 accuracy = Metric("accuracy", _accuracy, description="share of steps where the most probable class happened")
 balanced_accuracy = Metric(
     "balanced_accuracy",

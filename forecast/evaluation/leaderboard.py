@@ -8,30 +8,26 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from forecast.evaluation.metrics import DEFAULT, Metric
-from forecast.evaluation.named import as_metrics, is_beyond_points
+from forecast.evaluation.metrics import Metric
+from forecast.evaluation.named import as_metrics, is_beyond_points, standard
 from forecast.evaluation.per_series import count_outcomes, per_series_tests
 from forecast.evaluation.scores import Scores, Terms
 from forecast.evaluation.significance import DMResult, diebold_mariano, holm, pool_by_time, spacing
 from forecast.evaluation.table import as_html, as_text
 from forecast.evaluation.verdict import Evidence, family, verdict
 
-COLUMNS = (
-    *("model", "mae", "rmse", "smape", "mase", "rmsse", "bias", "relmae", "direction"),
-    *("skill", "dm_p", "fit_seconds", "predict_ms", "parameters"),
-)
-
 
 @dataclass(frozen=True, eq=False)
 class Leaderboard:
-    """Contestants in order of their mean absolute error.
+    """Contestants in order of their mean absolute error, or of their error rate where the target is a category.
 
     Args:
-        frame: one row a model, best first: model, mae, rmse, smape, mase, rmsse, bias, relmae, direction,
-            skill (1 - mae / mae of the baseline), dm_p (p-value of a Diebold–Mariano test of the absolute errors
-            against the baseline's, with Holm's correction over the contestants; NaN for the baseline and where
-            there are too few origins), fit_seconds, predict_ms (per origin), parameters. Metrics of distributions
-            and classes stand before skill if the backtest was asked for them, NaN for forecasts of points.
+        frame: one row a model, best first: model, mae, rmse, smape, mase, rmsse, bias, relmae, direction (of a
+            categorical target: error_rate, rel_error_rate), skill (1 - error / error of the baseline), dm_p (p-value
+            of a Diebold–Mariano test of these errors against the baseline's, with Holm's correction over the
+            contestants; NaN for the baseline and where there are too few origins), fit_seconds, predict_ms (per
+            origin), parameters. Metrics of distributions and classes stand before skill if the backtest was asked for
+            them, NaN for forecasts of points.
         baseline: the model the others are compared with.
         verdict: the outcome in words.
         terms: what was judged.
@@ -112,28 +108,22 @@ def _alone(scores: Scores, baseline: str) -> str:
 
 def _frame(scores: Scores, baseline: str, dm_p: Mapping[str, float]) -> pd.DataFrame:
     models = list(scores.models)
-    overall = {metric.name: scores.overall(metric) for metric in DEFAULT}
+    metrics = (*standard(scores.actual), *_beyond_points(scores))
+    overall = {metric.name: scores.overall(metric) for metric in metrics}
     columns = {name: [said[model] for model in models] for name, said in overall.items()}
-    frame = pd.DataFrame({"model": models} | columns)
-    reference = overall["mae"][baseline]
-    frame["skill"] = 1 - frame["mae"] / reference if reference > 0 else np.nan
+    frame, error = pd.DataFrame({"model": models} | columns), metrics[0].name
+    reference = overall[error][baseline]
+    frame["skill"] = 1 - frame[error] / reference if reference > 0 else np.nan
     frame["dm_p"] = [dm_p.get(model, np.nan) for model in models]
     frame["fit_seconds"] = [scores.fit_seconds[model] for model in models]
     frame["predict_ms"] = [scores.predict_ms[model] for model in models]
     frame["parameters"] = [scores.parameters[model] for model in models]
-    beyond = _beyond_points(scores)
-    for metric in beyond:
-        said = scores.overall(metric)
-        frame[metric.name] = [said[model] for model in models]
-    after = COLUMNS.index("skill")
-    order = [*COLUMNS[:after], *(metric.name for metric in beyond), *COLUMNS[after:]]
-    return frame[order].sort_values("mae", kind="stable", ignore_index=True)
+    return frame.sort_values(error, kind="stable", ignore_index=True)
 
 
 def _beyond_points(scores: Scores) -> tuple[Metric, ...]:
     """Metrics of distributions, intervals and classes that the backtest was asked for, in its order."""
-    standard = {metric.name for metric in DEFAULT}
-    names = [str(name) for name in scores.frame["metric"].unique() if name not in standard]
+    names = [str(name) for name in scores.frame["metric"].unique()]
     return as_metrics([name for name in names if is_beyond_points(name)])
 
 

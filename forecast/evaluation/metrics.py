@@ -81,8 +81,9 @@ def _scaled_square(forecast: Forecast, actual: Actual) -> np.ndarray:
 
 
 def naive_errors(actual: Actual) -> np.ndarray:
-    """Absolute errors of repeating the last known value, [origin, step, target]."""
-    return np.abs(actual.last[:, None] - actual.values)
+    """Errors of repeating the last known value: absolute ones, or 1 for another category [origin, step, target]."""
+    away = np.abs(actual.last[:, None] - actual.values)
+    return np.where(np.isnan(away), np.nan, away > 0) if actual.labels else away
 
 
 def _turns(actual: Actual) -> np.ndarray:

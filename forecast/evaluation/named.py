@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from forecast.data.forecast import Forecast
+from forecast.data.forecast import Actual, Forecast
 from forecast.distributions import Categories
 from forecast.errors import SettingsError, did_you_mean
-from forecast.evaluation.classes import accuracy, balanced_accuracy, brier, log_loss
+from forecast.evaluation.classes import accuracy, balanced_accuracy, brier, error_rate, log_loss, rel_error_rate
 from forecast.evaluation.metrics import DEFAULT, Metric, MetricLike, direction_majority
 from forecast.evaluation.probabilistic import (
     coverage,
@@ -26,20 +26,29 @@ OF_INTERVAL = re.compile(rf"({'|'.join(INTERVALS)})(?:_(\d{{1,2}}(?:\.\d+)?))?")
 
 DISTRIBUTIONAL: tuple[Metric, ...] = (crps, pinball, wql, log_score, coverage(), width(), interval_score())
 CLASSES: tuple[Metric, ...] = (accuracy, balanced_accuracy, brier, log_loss)
+OF_CATEGORIES: tuple[Metric, ...] = (error_rate, rel_error_rate)
+"""Of a categorical target: between codes there are no distances."""
 METRICS: dict[str, Metric] = {
-    metric.name: metric for metric in (*DEFAULT, direction_majority, *DISTRIBUTIONAL, *CLASSES)
+    metric.name: metric for metric in (*DEFAULT, *OF_CATEGORIES, direction_majority, *DISTRIBUTIONAL, *CLASSES)
 }
+
+
+def standard(actual: Actual) -> tuple[Metric, ...]:
+    """The metrics of every leaderboard; the first one is the error by which contestants are ranked."""
+    return OF_CATEGORIES if actual.labels else DEFAULT
 
 
 def added(forecasts: Iterable[Forecast]) -> tuple[Metric, ...]:
     """What a backtest adds to its default metrics, by what its contestants state beyond points.
 
-    Quantiles or distributions of values: crps and coverage_90. Probabilities of classes: accuracy and brier.
+    Quantiles or distributions of values: crps and coverage_90. Probabilities of directions: accuracy and brier; of
+    categories, whose error rate is there already: balanced_accuracy and brier.
     """
     said = [distribution_of(forecast) for forecast in forecasts]
-    classes = any(isinstance(each, Categories) for each in said)
     values = any(each is not None and not isinstance(each, Categories) for each in said)
-    return (*((crps, coverage()) if values else ()), *((accuracy, brier) if classes else ()))
+    directional = {each.directional for each in said if isinstance(each, Categories)}
+    classes = (accuracy if True in directional else balanced_accuracy, brier) if directional else ()
+    return (*((crps, coverage()) if values else ()), *classes)
 
 
 def is_beyond_points(name: str) -> bool:

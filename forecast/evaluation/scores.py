@@ -31,7 +31,7 @@ class Terms:
         since: time of the first row that was forecast.
         until: time of the last row that was forecast.
         unscaled: judged pairs of series and target that MASE and RMSSE leave out, for want of a scale.
-        naive_mae: MAE of repeating the last known value.
+        naive_error: MAE of repeating the last known value; of a categorical target its error rate.
         majority: direction score of always saying the more frequent direction.
     """
 
@@ -43,7 +43,7 @@ class Terms:
     since: np.datetime64
     until: np.datetime64
     unscaled: int
-    naive_mae: float
+    naive_error: float
     majority: float
 
 
@@ -54,7 +54,8 @@ class Scores:
     Args:
         frame: scores with the columns model, series, step, metric, value, target; "*" stands for all of them.
             Overall, per series and per step; with several targets also for each of them.
-        losses: mean absolute error at each origin, over steps and targets, float64 [origin] of each model.
+        losses: mean absolute error (of a categorical target: the error rate) at each origin, over steps and targets,
+            float64 [origin] of each model.
         forecasts: what each model said.
         actual: what happened.
         origins: where all forecasts stand.
@@ -87,7 +88,7 @@ class Scores:
 
     @property
     def naive_losses(self) -> np.ndarray:
-        """Mean absolute error at each origin of repeating the last known value [origin]."""
+        """What `losses` are of repeating the last known value [origin]."""
         return cell_mean(naive_errors(self.actual))
 
     def require(self, model: str) -> str:

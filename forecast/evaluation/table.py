@@ -12,11 +12,12 @@ import pandas as pd
 
 from forecast.data.markup import block, counted, notes, significant, table
 from forecast.evaluation.scores import Terms
+from forecast.evaluation.verdict import RELATIVE, error_of
 
 # What a narrow terminal does without, first to go first.
 LEAST_NEEDED = (
     *("rmsse", "parameters", "bias", "predict_ms", "rmse", "smape"),
-    *("mase", "coverage_90", "direction", "fit_seconds", "crps", "relmae", "brier", "dm_p", "accuracy"),
+    *("mase", "coverage_90", "direction", "fit_seconds", "crps", *RELATIVE.values(), "brier", "dm_p", "accuracy"),
 )
 GAP = 2
 DESCRIBED = {
@@ -24,9 +25,11 @@ DESCRIBED = {
     "pinball": "pinball: mean over the levels, unit of the target",
     "wql": "wql: weighted quantile loss",
     "log_score": "log_score: negative log-likelihood",
+    "balanced_accuracy": "balanced_accuracy: share of right classes, every class weighing the same",
     "brier": "brier: squared distance of the probabilities of classes and what happened",
     "log_loss": "log_loss: negative log probability of what happened",
 }
+TESTED = {"mae": "absolute errors", "error_rate": "error rates"}
 IN_UNITS = ("crps", "pinball")  # of the target
 SHOWN = 4  # contestants whose series are counted in the caption
 
@@ -75,20 +78,36 @@ def caption(board: Board) -> list[str]:
     terms, base = board.terms, board.baseline
     several = f", {len(board.targets)} targets" if len(board.targets) > 1 else f" of {board.targets[0]}"
     every = "every row" if terms.stride == 1 else f"every {terms.stride} rows"
-    scale = "the row before" if terms.season == 1 else f"{terms.season} rows before"
     lines = [
         f"{counted(terms.judged, 'series', 'series')}{several}, {counted(terms.origins, 'origin')} ({every}), "
         f"{counted(terms.horizon, 'step')} ahead, {_date(terms.since)} to {_date(terms.until)}.",
+        *(_of_values(board) if error_of(board.frame) == "mae" else _of_categories(board)),
+        f"skill: 1 - {error_of(board.frame)} / {error_of(board.frame)} of the baseline, {base}. dm_p: Diebold-Mariano "
+        f"test against it ({TESTED[error_of(board.frame)]}, Harvey's correction, Holm over contestants).",
+    ]
+    return lines + _beyond_points(board) + _exceptions(board)
+
+
+def _of_categories(board: Board) -> list[str]:
+    return [
+        "error_rate: share of steps where another category happened than the most probable one, over all origins, "
+        "steps and series. rel_error_rate: error_rate / error_rate of repeating the last category "
+        f"({_share(board.terms.naive_error)}).",
+    ]
+
+
+def _of_values(board: Board) -> list[str]:
+    """What the columns of numbers mean."""
+    terms = board.terms
+    scale = "the row before" if terms.season == 1 else f"{terms.season} rows before"
+    return [
         "mae, rmse, bias (forecast minus actual): unit of the target, over all origins, steps"
         f"{', targets (each in its own unit)' if len(board.targets) > 1 else ''} and series.",
         "smape: 200 |actual - forecast| / (|actual| + |forecast|), percent, as in M4. mase, rmsse: scaled by the "
         f"training rows' change from {scale}. These three are means over series.",
-        f"relmae: mae / mae of repeating the last value ({significant(terms.naive_mae)}). direction: share of steps "
+        f"relmae: mae / mae of repeating the last value ({significant(terms.naive_error)}). direction: share of steps "
         f"on the right side of the last value; always saying the more frequent one has {_share(terms.majority)}.",
-        f"skill: 1 - mae / mae of the baseline, {base}. dm_p: Diebold-Mariano test against it (absolute errors, "
-        "Harvey's correction, Holm over contestants).",
     ]
-    return lines + _beyond_points(board) + _exceptions(board)
 
 
 def _beyond_points(board: Board) -> list[str]:
@@ -110,10 +129,11 @@ def _exceptions(board: Board) -> list[str]:
     notes = []
     if board.untested:
         notes.append(f"No tests: {board.untested}.")
-    if board.terms.unscaled:
+    if board.terms.unscaled and "mase" in board.frame:
         number = counted(board.terms.unscaled, "series", "series")
         notes.append(f"mase and rmsse leave out {number}: no change in the training rows to scale by.")
-    worse = [str(model) for model in board.frame["model"][board.frame["relmae"] > 1.02]]
+    relative = board.frame[RELATIVE[error_of(board.frame)]]
+    worse = [str(model) for model in board.frame["model"][relative > 1.02]]
     if worse:
         notes.append(f"Worse than repeating the last value: {', '.join(worse)}.")
     if board.counts is not None and not board.untested:
@@ -132,15 +152,15 @@ def _series_note(board: Board, counts: pd.DataFrame) -> str:
 def cells(frame: pd.DataFrame, baseline: str) -> dict[str, list[str]]:
     """The columns of a leaderboard as texts, each with as many digits as it deserves."""
     names = [f"{model} (baseline)" if model == baseline else str(model) for model in frame["model"]]
-    smallest = frame["mae"][frame["mae"] > 0].min()
+    smallest = frame[error_of(frame)][frame[error_of(frame)] > 0].min()
     decimals = 0 if math.isnan(smallest) else max(0, 3 - math.floor(math.log10(smallest)))
     own: Callable[[float], str] = significant if decimals > 8 else lambda x: f"{x:,.{decimals}f}"
     formats: dict[str, Callable[[float], str]] = {
         **dict.fromkeys(("mae", "rmse", "bias"), own),
         "smape": lambda x: f"{x:.2f}",
         "parameters": lambda x: f"{x:,.0f}",
-        **dict.fromkeys(("mase", "rmsse", "relmae"), lambda x: f"{x:.3f}"),
-        **dict.fromkeys(("direction", "skill"), _share),
+        **dict.fromkeys(("mase", "rmsse", *RELATIVE.values()), lambda x: f"{x:.3f}"),
+        **dict.fromkeys(("direction", "skill", "error_rate"), _share),
         "dm_p": lambda x: "<0.001" if x < 0.001 else f"{x:.3f}",
         "fit_seconds": lambda x: "<0.01" if x < 0.01 else significant(x),
         "predict_ms": lambda x: "<0.001" if x < 0.001 else significant(x),
@@ -152,7 +172,7 @@ def cells(frame: pd.DataFrame, baseline: str) -> dict[str, list[str]]:
 
 def _fit(cells: dict[str, list[str]], width: int) -> tuple[dict[str, list[str]], list[str]]:
     cells, dropped = dict(cells), []
-    asked = [name for name in cells if name not in {*LEAST_NEEDED, "model", "mae", "skill"}]
+    asked = [name for name in cells if name not in {*LEAST_NEEDED, *RELATIVE, "model", "skill"}]
     for name in (*reversed(asked), *(name for name in LEAST_NEEDED if name in cells)):
         if _width(cells) <= width:
             break

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,6 +15,8 @@ BARELY = 0.02  # a gain over repeating the last value that is not worth a model
 NEARLY = 0.10  # a loss that "not significantly worse" may hide at most
 CHEAPER = 5.0  # times less computing, to be called cheaper
 WORTH_SAVING = 0.1  # seconds below which nobody minds what a contestant costs
+RELATIVE = {"mae": "relmae", "error_rate": "rel_error_rate"}
+"""The errors that a leaderboard may be ranked by, and their share of the error of repeating the last value."""
 RECURRENT = re.compile("rnn|lstm|gru", re.IGNORECASE)
 RULES = re.compile("naive|drift|mean|last|average|repeat|theta|climatology", re.IGNORECASE)
 
@@ -41,6 +43,16 @@ class Evidence:
         return self.cost[other] / max(self.cost[model], 1e-9)
 
 
+def error_of(columns: Container[str]) -> str:
+    """The error that a leaderboard with these columns is ranked by.
+
+    Example:
+        >>> error_of(["model", "error_rate", "rel_error_rate", "skill"])
+        'error_rate'
+    """
+    return next((name for name in RELATIVE if name in columns), "mae")
+
+
 def family(model: str) -> str:
     """The kind of a contestant, told by its name: "recurrent", "rule" or "other".
 
@@ -54,8 +66,8 @@ def family(model: str) -> str:
 
 
 class _Row(NamedTuple):
-    mae: float
-    relmae: float
+    error: float
+    relative: float
     skill: float
     dm_p: float
 
@@ -67,19 +79,20 @@ def verdict(frame: pd.DataFrame, baseline: str, evidence: Evidence) -> str:
     """Say who won, by how much, whether chance explains it, and what would do nearly as well for less.
 
     Args:
-        frame: model, mae, relmae, skill and dm_p, sorted by mae.
+        frame: model, mae, relmae, skill and dm_p, sorted by mae; or error_rate and rel_error_rate instead.
         baseline: the model that skill and dm_p refer to.
         evidence: tests and costs.
     """
-    columns = (frame[name].astype(float).tolist() for name in _Row._fields)
+    error = error_of(frame)
+    columns = (frame[name].astype(float).tolist() for name in (error, RELATIVE[error], "skill", "dm_p"))
     rows = dict(zip(frame["model"].astype(str), map(_Row, *columns), strict=True))
     best = next(iter(rows))
-    if rows[best].mae >= rows[baseline].mae * (1 - 1e-9):
+    if rows[best].error >= rows[baseline].error * (1 - 1e-9):
         best = baseline
-    if rows[best].relmae >= 1 - BARELY:
+    if rows[best].relative >= 1 - BARELY:
         remarks = [_nothing_beats_the_last_value(rows, best, evidence), _recurrent_is_worse_than_the_rule(rows)]
     elif best == baseline:
-        share = _percent(1 - rows[best].relmae)
+        share = _percent(1 - rows[best].relative)
         relation = f", which is {share} better than repeating the last value" if share else ""
         remarks = [f"nothing beats {best}{relation}", _recurrent_is_worse(rows, best, evidence)]
     else:
@@ -102,7 +115,7 @@ def _beats(rows: _Rows, best: str, baseline: str) -> str:
 
 def _nothing_beats_the_last_value(rows: _Rows, best: str, evidence: Evidence) -> str:
     said = "nothing beats repeating the last value"
-    relmae, p = rows[best].relmae, evidence.rule_p.get(best, math.nan)
+    relmae, p = rows[best].relative, evidence.rule_p.get(best, math.nan)
     if abs(relmae - 1) < 1e-9:
         return said
     if relmae > 1:
@@ -115,9 +128,9 @@ def _nothing_beats_the_last_value(rows: _Rows, best: str, evidence: Evidence) ->
 
 def _recurrent_is_worse_than_the_rule(rows: _Rows) -> str:
     model = _best_recurrent(rows)
-    if model is None or not rows[model].relmae > 1 + BARELY:
+    if model is None or not rows[model].relative > 1 + BARELY:
         return ""
-    return f"{model} is {_percent(rows[model].relmae - 1)} worse than that"
+    return f"{model} is {_percent(rows[model].relative - 1)} worse than that"
 
 
 def _recurrent_is_worse(rows: _Rows, best: str, evidence: Evidence) -> str:
@@ -146,7 +159,7 @@ def _best_recurrent(rows: _Rows) -> str | None:
 
 
 def _loss(rows: _Rows, model: str, best: str) -> float:
-    return rows[model].mae / rows[best].mae - 1 if rows[best].mae > 0 else math.inf
+    return rows[model].error / rows[best].error - 1 if rows[best].error > 0 else math.inf
 
 
 def _percent(share: float) -> str:

@@ -115,7 +115,7 @@ def outcome_table(outcome: Outcome) -> dict[str, Any]:
             "judged": board.terms.judged,
             "since": day(board.terms.since),
             "until": day(board.terms.until),
-            "naive_mae": board.terms.naive_mae,
+            "naive_error": board.terms.naive_error,
         },
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Literal, Protocol
 
 import numpy as np
@@ -33,6 +33,8 @@ WORDS = {"mae": "mean absolute error", "rmse": "root mean squared error", "smape
 WORDS |= {"mase": "MASE", "rmsse": "RMSSE", "relmae": "relative error (last value = 1)"}
 WORDS |= {"bias": "forecast minus actual", "direction": "share of right directions"}
 WORDS |= {"crps": "CRPS", "pinball": "pinball loss", "wql": "weighted quantile loss", "log_score": "log score"}
+WORDS |= {"error_rate": "error rate", "rel_error_rate": "relative error rate (last category = 1)"}
+WORDS |= {"balanced_accuracy": "share of right classes, each class alike"}
 WORDS |= {"brier": "Brier score", "log_loss": "log loss", "accuracy": "share of right classes"}
 
 
@@ -59,14 +61,15 @@ def plot_scores(leaderboard: Board, by: Literal["mae", "skill"] = "mae", ax: Axe
 
     Args:
         leaderboard: the contestants.
-        by: "mae", or "skill" for the gain over the baseline in percent.
+        by: "mae" (of categories: the error rate), or "skill" for the gain over the baseline in percent.
         ax: where to draw; a new figure by default.
     """
     if by not in ("mae", "skill"):
         raise SettingsError(f"by={by!r}: scores are drawn by 'mae' or by 'skill'")
     frame = leaderboard.frame.iloc[::-1]
+    error = ranked_by(frame)
     models = [str(model) for model in frame["model"]]
-    values = frame[by].to_numpy(dtype=np.float64) * (100 if by == "skill" else 1)
+    values = frame[error if by == "mae" else by].to_numpy(dtype=np.float64) * (100 if by == "skill" else 1)
     drawn = _within_reach(values, by)
     families = [leaderboard.families[model] for model in models]
     with look():
@@ -80,8 +83,13 @@ def plot_scores(leaderboard: Board, by: Literal["mae", "skill"] = "mae", ax: Axe
         ax.bar_label(bars, notes, padding=4, fontsize=9, color=INK, bbox=under)
         room = (5.0 * max(map(len, notes)) + 8) / 72 / inches(ax)  # of the axes, for the longest figure
         ax.margins(x=max(0.3, room / (1 - min(room, 0.7))), y=0.02)
-        _score_words(ax, by, leaderboard.baseline, families)
+        _score_words(ax, by, WORDS[error], leaderboard.baseline, families)
     return ax
+
+
+def ranked_by(names: Container[str]) -> str:
+    """The error among columns or metrics by which contestants are ranked: of categories the error rate."""
+    return "error_rate" if "error_rate" in names and "mae" not in names else "mae"
 
 
 def _within_reach(values: np.ndarray, by: str) -> np.ndarray:
@@ -105,12 +113,12 @@ def _gain(percent: float) -> str:
     return f"{percent:+,.{0 if abs(percent) >= 100 else 1}f} %".replace("-", "−")
 
 
-def _score_words(ax: Axes, by: str, baseline: str, families: Sequence[str]) -> None:
+def _score_words(ax: Axes, by: str, words: str, baseline: str, families: Sequence[str]) -> None:
     if by == "mae":
-        titled(ax, f"Mean absolute error (against {baseline})")
-        ax.set_xlabel("mean absolute error; shorter is better")
+        titled(ax, f"{words.capitalize()} (against {baseline})")
+        ax.set_xlabel(f"{words}; shorter is better")
     else:
-        titled(ax, f"Mean absolute error saved against {baseline}")
+        titled(ax, f"{words.capitalize()} saved against {baseline}")
         ax.set_xlabel(f"1 − error / error of {baseline}, percent; further right is better")
     ax.grid(axis="y", visible=False)
     ax.tick_params(axis="y", length=0)
@@ -124,19 +132,20 @@ def _score_words(ax: Axes, by: str, baseline: str, families: Sequence[str]) -> N
 
 
 def plot_steps(
-    scores: LongScores, metric: str = "mae", models: Sequence[str] | None = None, ax: Axes | None = None
+    scores: LongScores, metric: str | None = None, models: Sequence[str] | None = None, ax: Axes | None = None
 ) -> Axes:
     """Draw an error by step of the horizon, one line a contestant.
 
     Args:
         scores: what `backtest` returned.
-        metric: name of one of the metrics it was asked for.
+        metric: name of one of the metrics it was asked for; by default the mean absolute error, or the error rate.
         models: contestants to draw; by default all, or the eight best if there are more.
         ax: where to draw; a new figure by default.
 
     Raises:
         SettingsError: no such metric or contestant.
     """
+    metric = ranked_by(set(scores.frame["metric"])) if metric is None else metric
     table, total = _by_step(scores.frame, metric), scores.frame["model"].nunique()
     chosen = _models(scores.frame, metric, models)
     steps = table.index.to_numpy()
@@ -194,8 +203,8 @@ def _step_words(ax: Axes, metric: str, steps: np.ndarray, few: str) -> None:
     if len(steps) <= MARKED:
         ax.set_xticks(steps)
     ax.set_xlim(steps[0] - 0.5 if len(steps) < 3 else steps[0] - 0.02 * len(steps), steps[-1] + 0.5)
-    if metric in ("mae", "rmse", "smape", "mase", "rmsse"):
+    if metric in ("mae", "rmse", "smape", "mase", "rmsse", "error_rate"):
         ax.set_ylim(bottom=0)
     ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0)
-    if metric in ("relmae", "bias"):
-        ax.axhline(1.0 if metric == "relmae" else 0.0, color=SOFT, lw=1.0, zorder=1)
+    if metric in ("relmae", "rel_error_rate", "bias"):
+        ax.axhline(0.0 if metric == "bias" else 1.0, color=SOFT, lw=1.0, zorder=1)

@@ -10,7 +10,7 @@ import pandas as pd
 from forecast.report.charts import Chart, Trace, Variant, absent, axes, figure, line, plain
 from forecast.report.choosing import relative_errors
 from forecast.report.colours import Look
-from forecast.report.markup import Section, frame_table, label, number, percent, places_for, spread
+from forecast.report.markup import Section, frame_table, label, percent, places_for, spread
 from forecast.report.material import FORMATS, Material
 
 VISIBLE = 6
@@ -35,12 +35,12 @@ def _targets(material: Material) -> list[str]:
 
 
 def _unit(material: Material, target: str) -> str:
-    return f"mean absolute error of {material.targets[0] if target == '*' else target}"
+    return f"{material.error_words} of {material.targets[0] if target == '*' else target}"
 
 
 def _by_step(material: Material, looks: Looks) -> str:
     scores = material.scores
-    chosen = scores[(scores["metric"] == "mae") & (scores["series"] == "*") & (scores["step"] != "*")]
+    chosen = scores[(scores["metric"] == material.error) & (scores["series"] == "*") & (scores["step"] != "*")]
     if not len(chosen):
         return absent("Error by step ahead", "This folder holds no scores.csv with errors by step.")
     views = []
@@ -66,14 +66,14 @@ def _step_view(material: Material, looks: Looks, target: str, grid: pd.DataFrame
 
 
 def _step_reading(best: pd.Series, material: Material, grid: pd.DataFrame) -> str:
-    first, last = float(best.iloc[0]), float(best.iloc[-1])
+    first, last, said = float(best.iloc[0]), float(best.iloc[-1]), material.said_error
     if len(best) < 2:
-        return f"There is one step ahead; {best.name} errs by {number(first)} on average."
+        return f"There is one step ahead; the {material.error_words} of {best.name} is {said(first)}."
     word = "grows" if last > 1.02 * first else "shrinks" if last < 0.98 * first else "stays the same"
     ahead = [int(step) for step in grid.index if grid.loc[step].idxmin() == best.name]
     lead = "at every step" if len(ahead) == len(grid) else f"at {len(ahead)} of {len(grid)} steps"
     return (
-        f"The error of {best.name} {word} from {number(first)} one step ahead to {number(last)} at {grid.index[-1]} "
+        f"The error of {best.name} {word} from {said(first)} one step ahead to {said(last)} at {grid.index[-1]} "
         f"steps; it is the smallest of all {lead}."
     )
 
@@ -92,7 +92,8 @@ def _over_time(material: Material, looks: Looks) -> str:
         return absent("Error over time", "This folder holds no forecasts.csv to see how errors changed over time.")
     moments = np.sort(frame["origin"].unique())
     edges = moments[spread(len(moments), STRETCHES + 1)[:-1]] if len(moments) > STRETCHES else moments
-    frame = frame.assign(error=(frame["mean"] - frame["actual"]).abs())
+    away = (frame["mean"] - frame["actual"]).abs()
+    frame = frame.assign(error=away if material.error == "mae" else (away > 0).where(away.notna()).astype(float))
     frame = frame.assign(stretch=np.searchsorted(edges, frame["origin"].to_numpy(), side="right") - 1)
     views = []
     for target in _targets(material):
@@ -123,8 +124,8 @@ def _time_reading(grid: pd.DataFrame, material: Material, grouped: bool) -> str:
         f"Each point is the mean over one of {len(grid)} stretches of the test" if grouped else "Each point is a moment"
     )
     base = material.baseline
-    said = f"{how}. {best.name} erred most from {worst} on ({number(float(best[worst]))})"
-    said += f" and least from {least} on ({number(float(best[least]))})"
+    said = f"{how}. {best.name} erred most from {worst} on ({material.said_error(float(best[worst]))})"
+    said += f" and least from {least} on ({material.said_error(float(best[least]))})"
     if base != best.name and base in grid:
         won = int((grid[best.name] < grid[base]).sum())
         said += f"; it beat {base} in {won} of {len(best)}"

@@ -98,7 +98,7 @@ def _spread(material: Material, known: list[str], most: int) -> tuple[str, ...]:
 def relative_errors(material: Material) -> pd.Series:
     """Error of the best contestant on each series as a share of the rule's there (NaN where the rule had none)."""
     scores = material.scores
-    here = scores[(scores["metric"] == "mae") & (scores["series"] != "*") & (scores["target"] == "*")]
+    here = scores[(scores["metric"] == material.error) & (scores["series"] != "*") & (scores["target"] == "*")]
     here = here[(here["step"] == "*")].pivot_table(index="series", columns="model", values="value", dropna=False)
     if material.models[0] not in here or material.baseline not in here:
         return pd.Series(dtype=float)

@@ -64,7 +64,7 @@ def shown(material: Material, chosen: Chosen, looks: dict[str, Look]) -> dict[st
     families = material.outcome.get("families", {})
     networks = [name for name in chosen.models if families.get(name) == "recurrent"]
     drawn = {*chosen.models[:DRAWN], *networks[:1], material.baseline}
-    errors = relative_errors(material)
+    errors, several = relative_errors(material), len(chosen.series) > 1
     series = []
     for name in chosen.series:
         rows = frame[frame["series"] == name]
@@ -72,8 +72,8 @@ def shown(material: Material, chosen: Chosen, looks: dict[str, Look]) -> dict[st
         origins = origins[spread(len(origins), chosen.origins)]
         rows = rows[rows["origin"].isin(origins)]
         said = quantiles[(quantiles["series"] == name) & quantiles["origin"].isin(origins)]
-        share = float(errors.get(name, np.nan))
-        note = "" if np.isnan(share) or len(chosen.series) < 2 else f": error {percent(share)} of the rule's"
+        share = float(errors.get(name, np.nan)) if several and material.models[0] != material.baseline else np.nan
+        note = "" if np.isnan(share) else f": error {percent(share)} of the rule's"
         series.append({**_series(material, name, rows, said, origins, chosen), "note": note})
     return _together(material, chosen, looks, series, drawn)
 

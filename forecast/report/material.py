@@ -13,15 +13,18 @@ import numpy as np
 import pandas as pd
 
 from forecast.errors import DataError, SettingsError
+from forecast.evaluation.verdict import error_of
 from forecast.experiment.spreadsheets import unguarded
+from forecast.report.markup import number, percent
 from forecast.work.folder import ABOUT, DETAILS, OUTCOME
 
 NAMES = {"model", "series", "target", "metric", "network", "part", "label", "parameter", "state", "reason"}
 TIMES = {"origin", "time"}
-NUMBERS = {"mae", "value", "mean", "actual"}
+NUMBERS = {"mae", "error_rate", "value", "mean", "actual"}
+ERRORS = {"mae": "mean absolute error", "error_rate": "error rate"}
 TEXT_STEP = "step"  # of scores: "*" stands for all
 NEEDED: Mapping[str, tuple[str, ...]] = {
-    "leaderboard": ("model", "mae"),
+    "leaderboard": ("model",),
     "scores": ("model", "series", "step", "metric", "value", "target"),
     "forecasts": ("model", "series", "origin", "time", "step", "target", "mean", "actual"),
     "next": ("series", "origin", "time", "step", "target", "model"),
@@ -85,6 +88,20 @@ class Material:
         """Whom the others are compared with."""
         said = self.outcome.get("baseline") or self.settings.get("split", {}).get("baseline") or "naive"
         return str(said) if said in self.models else self.models[0]
+
+    @property
+    def error(self) -> str:
+        """The column of the leaderboard by which contestants are ranked."""
+        return error_of(self.leaderboard)
+
+    @property
+    def error_words(self) -> str:
+        """That error in words."""
+        return ERRORS[self.error]
+
+    def said_error(self, error: float) -> str:
+        """One such error as a text: a rate in percent."""
+        return number(error) if self.error == "mae" else percent(error)
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -182,6 +199,8 @@ def _table(path: Path, needed: tuple[str, ...]) -> pd.DataFrame:
         for name in TIMES & set(frame):
             frame[name] = pd.to_datetime(frame[name], format="ISO8601")
         _require_numbers(frame)
+        if path.stem == AT_TOP[0] and error_of(frame) not in frame:
+            raise ValueError(f"it has no column {error_of(frame)!r}")
         if path.stem == AT_TOP[0] and not len(frame):
             raise ValueError("it holds no contestant")
         return _names_back(frame)

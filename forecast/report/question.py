@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from forecast.report.markup import Section, definitions, number, paragraph, percent, table, text
+from forecast.report.markup import Section, definitions, paragraph, percent, table, text
 from forecast.report.material import FORMATS, Material
 
 RULES = {
@@ -51,12 +51,15 @@ def verdict_section(material: Material) -> Section:
     """What came out, in a sentence."""
     verdict = verdict_of(material)
     best, base = material.models[0], material.baseline
-    row = material.leaderboard.iloc[0]
-    error = f"On average the forecasts of {best} were off by {number(float(row['mae']))}"
-    other = material.leaderboard.set_index("model")["mae"]
-    rest = f"; {base}, the rule to beat, by {number(float(other[base]))}." if base != best else "."
-    codes = material.outcome.get("data", {}).get("categories")  # an error of codes says nothing in words
-    told = _tested(material).strip() if codes else f"{error}{rest}{_tested(material)}"
+    errors = material.leaderboard.set_index("model")[material.error]
+    own, other = (material.said_error(float(errors[name])) for name in (best, base))
+    if material.error == "mae":
+        error = f"On average the forecasts of {best} were off by {own}"
+        rest = f"; {base}, the rule to beat, by {other}." if base != best else "."
+    else:
+        error = f"{best} was wrong about the category at {own} of the steps"
+        rest = f"; {base}, the rule to beat, at {other}." if base != best else "."
+    told = f"{error}{rest}{_tested(material)}"
     said = f'<p class="verdict"><strong>{text(sentence(verdict))}</strong></p>'
     return Section("verdict", "The answer", said + paragraph(told))
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from forecast.evaluation.table import cells
 from forecast.report.charts import Chart, Variant, axes, figure
-from forecast.report.markup import Section, bullets, folded, frame_table, label, number, percent, table
+from forecast.report.markup import Section, bullets, folded, frame_table, label, percent, table
 from forecast.report.material import Material
 
 CUT = 3.0
@@ -28,7 +28,11 @@ def ranking_section(material: Material) -> Section:
 
 def _short(material: Material) -> str:
     board = material.leaderboard
-    heads = {"model": "Contestant", "mae": "Mean absolute error", "skill": f"Error saved against {material.baseline}"}
+    heads = {
+        "model": "Contestant",
+        material.error: material.error_words.capitalize(),
+        "skill": f"Error saved against {material.baseline}",
+    }
     heads |= {"dm_p": "Could it be chance?", "direction": "Right direction", "coverage_90": "Inside the 90 % interval"}
     heads |= {"fit_seconds": "Seconds to fit", "parameters": "Numbers learnt"}
     names = [name for name in heads if name in board]
@@ -53,12 +57,15 @@ def _chance(p: float, baseline: bool) -> str:
 
 def _bars(material: Material) -> Chart:
     board = material.leaderboard.iloc[::-1]
-    errors, base = board["mae"].to_numpy(dtype=np.float64), material.baseline
-    rule = float(board.set_index("model")["mae"][base])
+    errors, base = board[material.error].to_numpy(dtype=np.float64), material.baseline
+    rule = float(board.set_index("model")[material.error][base])
     shown = np.minimum(errors, CUT * rule) if rule > 0 else errors
     families = material.outcome.get("families", {})
     kinds = [KINDS.get(families.get(model, "other"), KINDS["other"]) for model in board["model"]]
-    words = [f"{number(error)}{' (bar cut)' if bar < error else ''}" for error, bar in zip(errors, shown, strict=True)]
+    words = [
+        f"{material.said_error(error)}{' (bar cut)' if bar < error else ''}"
+        for error, bar in zip(errors, shown, strict=True)
+    ]
     names = [label(_short_name(model)) for model in board["model"]]
     trace = {
         "type": "bar",
@@ -78,15 +85,16 @@ def _bars(material: Material) -> Chart:
     mark = {"type": "line", "x0": rule, "x1": rule, "y0": 0, "y1": 1, "yref": "paper"}
     mark |= {"line": {"color": "@ink", "width": 1.5, "dash": "dash"}}
     layout = axes(
-        "mean absolute error (shorter is better)",
+        f"{material.error_words} (shorter is better)",
         "",
         xaxis={"range": [0, 1.03 * top]},
         yaxis={"tickvals": list(range(len(names))), "ticktext": names, "showgrid": False, "automargin": True},
         margin={"l": 10, "r": 24 + 8 * max(map(len, words)), "t": 30, "b": 50},
     ) | {"shapes": [mark], "annotations": notes, "hovermode": "closest"}
-    data = pd.DataFrame({"Contestant": board["model"], "Mean absolute error": errors})[::-1]
-    view = Variant("all", [trace], layout, _reading(material), frame_table("Mean absolute error", data))
-    return Chart("errors", "Mean absolute error", [view], height=110 + 32 * len(names), legend=False)
+    title = material.error_words.capitalize()
+    data = pd.DataFrame({"Contestant": board["model"], title: errors})[::-1]
+    view = Variant("all", [trace], layout, _reading(material), frame_table(title, data))
+    return Chart("errors", title, [view], height=110 + 32 * len(names), legend=False)
 
 
 def _pattern(shapes: list[str]) -> dict[str, object]:
@@ -99,14 +107,14 @@ def _short_name(model: str) -> str:
 
 
 def _reading(material: Material) -> str:
-    board, base = material.leaderboard, material.baseline
-    rule = float(board.set_index("model")["mae"][base])
-    better = int((board["mae"] < rule).sum())
+    board, base, error = material.leaderboard, material.baseline, material.error
+    rule = float(board.set_index("model")[error][base])
+    better = int((board[error] < rule).sum())
     best, worst = board.iloc[0], board.iloc[-1]
     if len(board) < 2:
         return f"{base} was compared with nobody."
     many = f"{better} of {len(board) - 1} contestants have" if better != 1 else "One contestant has"
-    gain = percent(1 - float(best["mae"]) / rule) if rule > 0 else "–"
+    gain = percent(1 - float(best[error]) / rule) if rule > 0 else "–"
     said = f"{many} a smaller error than {base} (the dashed line)"
     if better:
         said += f"; the best, {best['model']}, saves {gain}"

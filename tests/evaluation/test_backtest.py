@@ -71,7 +71,7 @@ def test_scores_say_what_they_are_of(panel_from, make):
     assert value(scores, "naive") == pytest.approx(8.25)
     assert value(scores, "naive", "mase") == pytest.approx(1.5)
     assert value(scores, "naive", "relmae") == 1.0
-    assert scores.terms.naive_mae == pytest.approx(8.25)
+    assert scores.terms.naive_error == pytest.approx(8.25)
     assert set(scores.frame.columns) == {"model", "series", "step", "metric", "value", "target"}
     assert len(scores.frame) == len(DEFAULT) * (1 + 2 + 2)
 
