@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from forecast.errors import DataError, ForecastError, NotFittedError, SettingsError, TrainingError, UnknownCategory
     from forecast.evaluation.backtest import backtest
     from forecast.evaluation.calibration import calibration_frame, pit, reliability_frame
-    from forecast.evaluation.classes import accuracy, balanced_accuracy, brier, log_loss
+    from forecast.evaluation.classes import accuracy, balanced_accuracy, brier, error_rate, log_loss, rel_error_rate
     from forecast.evaluation.directions import direction_table
     from forecast.evaluation.leaderboard import leaderboard
     from forecast.evaluation.metrics import bias, direction, mae, mase, relmae, rmse, rmsse, smape
@@ -95,7 +95,7 @@ _ROOMS = {
     "errors": ("DataError", "ForecastError", "NotFittedError", "SettingsError", "TrainingError", "UnknownCategory"),
     "evaluation.backtest": ("backtest",),
     "evaluation.calibration": ("calibration_frame", "pit", "reliability_frame"),
-    "evaluation.classes": ("accuracy", "balanced_accuracy", "brier", "log_loss"),
+    "evaluation.classes": ("accuracy", "balanced_accuracy", "brier", "error_rate", "log_loss", "rel_error_rate"),
     "evaluation.directions": ("direction_table",),
     "evaluation.leaderboard": ("leaderboard",),
     "evaluation.metrics": ("bias", "direction", "mae", "mase", "relmae", "rmse", "rmsse", "smape"),

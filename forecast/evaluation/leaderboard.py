@@ -14,7 +14,7 @@ from forecast.evaluation.per_series import count_outcomes, per_series_tests
 from forecast.evaluation.scores import Scores, Terms
 from forecast.evaluation.significance import DMResult, diebold_mariano, holm, pool_by_time, spacing
 from forecast.evaluation.table import as_html, as_text
-from forecast.evaluation.verdict import Evidence, family, verdict
+from forecast.evaluation.verdict import Evidence, error_of, family, verdict
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +45,11 @@ class Leaderboard:
     failed: Mapping[str, str]
     untested: str
     targets: tuple[str, ...]
+
+    @property
+    def error(self) -> str:
+        """The column by which the models are ranked: "mae", or "error_rate" of a categorical target."""
+        return error_of(self.frame)
 
     @property
     def majority(self) -> float:

@@ -14,8 +14,8 @@ LEVEL = 0.05
 COLUMNS = (
     "model",
     "series",
-    "mae",
-    "mae_baseline",
+    "error",
+    "error_baseline",
     "skill",
     "n",
     "statistic",
@@ -30,10 +30,10 @@ def per_series_tests(scores: Scores, baseline: str = "naive") -> pd.DataFrame:
     """Diebold–Mariano test of every contestant against the baseline within every series.
 
     Returns:
-        One row for each contestant and series: mae, mae_baseline, skill, n (origins), statistic, p_value, p_holm
+        One row for each contestant and series: error, error_baseline, skill, n (origins), statistic, p_value, p_holm
         (Holm's correction over all contestants and series) and outcome: "better" or "worse" where p_holm < 0.05,
         "undecided" elsewhere, also where a test had too few origins (p_value is NaN then). The errors are
-        mean absolute ones of each origin.
+        `Scores.losses`, mean absolute ones or error rates.
     """
     scores.require(baseline)
     frame = pd.DataFrame(list(_rows(scores, baseline)), columns=list(COLUMNS[:8]))

@@ -87,6 +87,11 @@ class Scores:
         return tuple(self.forecasts)
 
     @property
+    def error(self) -> str:
+        """The metric by which contestants are ranked: "mae", or "error_rate" of a categorical target."""
+        return "error_rate" if self.actual.labels else "mae"
+
+    @property
     def naive_losses(self) -> np.ndarray:
         """What `losses` are of repeating the last known value [origin]."""
         return cell_mean(naive_errors(self.actual))

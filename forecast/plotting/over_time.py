@@ -10,7 +10,7 @@ import pandas as pd
 
 from forecast.errors import SettingsError
 from forecast.plotting.observed import broken, far_apart, lonely
-from forecast.plotting.scores import picked
+from forecast.plotting.scores import WORDS, picked
 from forecast.plotting.style import Axes, axes, concise_dates, legend_below, look, stroke, titled
 
 MOST_LINES = 5
@@ -24,13 +24,17 @@ class LossesInTime(Protocol):
     @property
     def losses(self) -> Mapping[str, np.ndarray]: ...
     @property
+    def error(self) -> str: ...
+    @property
     def known(self) -> np.ndarray: ...
 
 
 def plot_errors(
     scores: LossesInTime, models: Sequence[str] | None = None, over: int | None = None, ax: Axes | None = None
 ) -> Axes:
-    """Draw the mean absolute error by the time at which forecasts were made, one line a contestant.
+    """Draw the error by the time at which forecasts were made, one line a contestant.
+
+    It is the mean absolute error, of categories the error rate.
 
     Errors are means over series, targets and steps of the horizon. A long time without origins interrupts the lines.
 
@@ -64,8 +68,9 @@ def plot_errors(
         for rank, name in enumerate(chosen):
             _line(ax, times, smooth[name].to_numpy(dtype=np.float64), name, rank)
         few = f", best {len(chosen)} of {total}" if models is None and len(chosen) < total else ""
-        titled(ax, f"Mean absolute error over time{f', mean of the last {over} origins' if over > 1 else ''}{few}")
-        ax.set_ylabel("mean absolute error")
+        words = WORDS[scores.error]
+        titled(ax, f"{words.capitalize()} over time{f', mean of the last {over} origins' if over > 1 else ''}{few}")
+        ax.set_ylabel(words)
         ax.set_ylim(bottom=0)
         ax.margins(x=0.01)
         concise_dates(ax)

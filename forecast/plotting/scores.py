@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
 
 import numpy as np
@@ -44,6 +44,8 @@ class Board(Protocol):
     @property
     def frame(self) -> pd.DataFrame: ...
     @property
+    def error(self) -> str: ...
+    @property
     def baseline(self) -> str: ...
     @property
     def families(self) -> Mapping[str, str]: ...
@@ -54,6 +56,8 @@ class LongScores(Protocol):
 
     @property
     def frame(self) -> pd.DataFrame: ...
+    @property
+    def error(self) -> str: ...
 
 
 def plot_scores(leaderboard: Board, by: Literal["mae", "skill"] = "mae", ax: Axes | None = None) -> Axes:
@@ -67,7 +71,7 @@ def plot_scores(leaderboard: Board, by: Literal["mae", "skill"] = "mae", ax: Axe
     if by not in ("mae", "skill"):
         raise SettingsError(f"by={by!r}: scores are drawn by 'mae' or by 'skill'")
     frame = leaderboard.frame.iloc[::-1]
-    error = ranked_by(frame)
+    error = leaderboard.error
     models = [str(model) for model in frame["model"]]
     values = frame[error if by == "mae" else by].to_numpy(dtype=np.float64) * (100 if by == "skill" else 1)
     drawn = _within_reach(values, by)
@@ -85,11 +89,6 @@ def plot_scores(leaderboard: Board, by: Literal["mae", "skill"] = "mae", ax: Axe
         ax.margins(x=max(0.3, room / (1 - min(room, 0.7))), y=0.02)
         _score_words(ax, by, WORDS[error], leaderboard.baseline, families)
     return ax
-
-
-def ranked_by(names: Container[str]) -> str:
-    """The error among columns or metrics by which contestants are ranked: of categories the error rate."""
-    return "error_rate" if "error_rate" in names and "mae" not in names else "mae"
 
 
 def _within_reach(values: np.ndarray, by: str) -> np.ndarray:
@@ -110,7 +109,8 @@ def _notes(values: np.ndarray, drawn: np.ndarray, skills: np.ndarray, baseline: 
 
 
 def _gain(percent: float) -> str:
-    return f"{percent:+,.{0 if abs(percent) >= 100 else 1}f} %".replace("-", "−")
+    shown = round(percent, 0 if abs(percent) >= 100 else 1) + 0.0  # no "−0.0"
+    return f"{shown:+,.{0 if abs(percent) >= 100 else 1}f} %".replace("-", "−")
 
 
 def _score_words(ax: Axes, by: str, words: str, baseline: str, families: Sequence[str]) -> None:
@@ -145,7 +145,7 @@ def plot_steps(
     Raises:
         SettingsError: no such metric or contestant.
     """
-    metric = ranked_by(set(scores.frame["metric"])) if metric is None else metric
+    metric = scores.error if metric is None else metric
     table, total = _by_step(scores.frame, metric), scores.frame["model"].nunique()
     chosen = _models(scores.frame, metric, models)
     steps = table.index.to_numpy()

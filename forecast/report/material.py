@@ -15,7 +15,7 @@ import pandas as pd
 from forecast.errors import DataError, SettingsError
 from forecast.evaluation.verdict import error_of
 from forecast.experiment.spreadsheets import unguarded
-from forecast.report.markup import number, percent
+from forecast.report.markup import number
 from forecast.work.folder import ABOUT, DETAILS, OUTCOME
 
 NAMES = {"model", "series", "target", "metric", "network", "part", "label", "parameter", "state", "reason"}
@@ -101,7 +101,7 @@ class Material:
 
     def said_error(self, error: float) -> str:
         """One such error as a text: a rate in percent."""
-        return number(error) if self.error == "mae" else percent(error)
+        return number(error) if self.error == "mae" else f"{100 * error:.1f} %"
 
     @property
     def targets(self) -> tuple[str, ...]:

@@ -34,6 +34,7 @@ def _short(material: Material) -> str:
         "skill": f"Error saved against {material.baseline}",
     }
     heads |= {"dm_p": "Could it be chance?", "direction": "Right direction", "coverage_90": "Inside the 90 % interval"}
+    heads |= {"balanced_accuracy": "Right, rare ones counting as much"}
     heads |= {"fit_seconds": "Seconds to fit", "parameters": "Numbers learnt"}
     names = [name for name in heads if name in board]
     said = cells(board, material.baseline)

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from forecast.data.panel import Panel
 from forecast.errors import SettingsError, did_you_mean
-from forecast.evaluation.classes import accuracy, balanced_accuracy, brier, log_loss
+from forecast.evaluation.classes import accuracy, balanced_accuracy, brier, error_rate, log_loss
 from forecast.evaluation.metrics import DEFAULT, Metric
 from forecast.evaluation.probabilistic import crps, interval_score, log_score, pinball, wql
 from forecast.evaluation.scores import Scores
@@ -15,7 +16,8 @@ from forecast.evaluation.scores import Scores
 COSTS = {"parameters": "numbers learned", "predict_ms": "milliseconds a forecast", "fit_seconds": "seconds of a fit"}
 UPWARD = ("direction", "accuracy", "balanced_accuracy")
 # Not bias, coverage and width, which have no better end.
-BEYOND_POINTS = (crps, pinball, wql, log_score, interval_score(), brier, log_loss, accuracy, balanced_accuracy)
+OF_CLASSES = (error_rate, accuracy, balanced_accuracy, brier, log_loss)
+BEYOND_POINTS = (crps, pinball, wql, log_score, interval_score(), *OF_CLASSES)
 NAMED = {metric.name: metric for metric in (*DEFAULT, *BEYOND_POINTS) if metric.name != "bias"}
 
 
@@ -52,6 +54,17 @@ class Goal:
         if self.name in COSTS:
             return float(getattr(scores, self.name)[model])
         return scores.overall(NAMED[self.name])[model]
+
+
+def require_counted(chosen: Sequence[Goal], panel: Panel) -> None:
+    """Refuse an error of numbers where the target is a category: there are no distances between codes."""
+    names, classes = [name for name in panel.targets if name in panel.categories], [each.name for each in OF_CLASSES]
+    for goal in chosen:
+        if names and goal.name in NAMED and goal.name not in classes:
+            raise SettingsError(
+                f"metric {goal.name!r} needs numbers, and the target {names[0]!r} holds categories: use "
+                f"{', '.join(classes[:-1])} or {classes[-1]}"
+            )
 
 
 def goals(metric: str | Sequence[str]) -> tuple[Goal, ...]:

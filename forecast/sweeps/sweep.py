@@ -19,7 +19,7 @@ from forecast.data.panel import Panel, Since
 from forecast.errors import ForecastError, SettingsError
 from forecast.forecasters.recurrent import Recurrent
 from forecast.sweeps.folds import require_judged, rolling_folds
-from forecast.sweeps.goals import Goal, goals
+from forecast.sweeps.goals import Goal, goals, require_counted
 from forecast.sweeps.launch import run
 from forecast.sweeps.progress import Watching
 from forecast.sweeps.search import Search
@@ -85,6 +85,7 @@ def sweep(
     """
     _require(trials, workers)
     chosen = goals(metric)
+    require_counted(chosen, panel)
     with quiet_optuna(), _place(storage, workers) as address:
         task = _task(space, panel, since, chosen, search)
         store = open_storage(address)

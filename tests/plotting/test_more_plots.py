@@ -200,7 +200,7 @@ def test_any_number_of_epochs_can_be_drawn(epochs):
 
 def scores_of(**losses):
     known = days_without(*range(20, 50), rows=90)
-    return SimpleNamespace(losses={n: np.full(len(known), v) for n, v in losses.items()}, known=known)
+    return SimpleNamespace(losses={n: np.full(len(known), v) for n, v in losses.items()}, known=known, error="mae")
 
 
 def test_errors_stand_at_the_time_of_their_origins_and_no_line_crosses_a_long_silence():
@@ -213,7 +213,9 @@ def test_errors_stand_at_the_time_of_their_origins_and_no_line_crosses_a_long_si
 
 def test_series_of_one_time_are_averaged_and_means_move():
     known = np.repeat(days_without(rows=10), 2)
-    scores = SimpleNamespace(losses={"m": np.tile([1.0, 3.0], 10) + np.repeat(np.arange(10.0), 2)}, known=known)
+    scores = SimpleNamespace(
+        losses={"m": np.tile([1.0, 3.0], 10) + np.repeat(np.arange(10.0), 2)}, known=known, error="mae"
+    )
     assert line(plot_errors(scores), "m").get_ydata().tolist() == [2.0 + step for step in range(10)]
     assert line(plot_errors(scores, over=2), "m").get_ydata()[-1] == 10.5
     for asked, said in ({"over": 0}, "over=0"), ({"models": ["x"]}, "no contestant 'x'"):

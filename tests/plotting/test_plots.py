@@ -103,7 +103,7 @@ def board(mae, baseline="naive"):
     frame = pd.DataFrame({"model": list(mae), "mae": list(mae.values())}).sort_values("mae", ignore_index=True)
     frame["skill"] = 1 - frame["mae"] / mae[baseline]
     kinds = {model: "recurrent" if model == "gru" else "other" for model in mae} | {baseline: "rule"}
-    return SimpleNamespace(frame=frame, baseline=baseline, families=kinds)
+    return SimpleNamespace(frame=frame, error="mae", baseline=baseline, families=kinds)
 
 
 def test_the_best_contestant_is_on_top_and_values_are_written():
@@ -131,7 +131,8 @@ def long_scores(models, horizon):
     rows = [(m, "*", s, "mae", 1.0 + i + s / 10, "*") for i, m in enumerate(models) for s in range(1, horizon + 1)]
     rows += [(m, "*", "*", "mae", 1.0 + i, "*") for i, m in enumerate(models)]
     rows += [(m, "a", "*", "mae", 99.0, "*") for m in models]
-    return SimpleNamespace(frame=pd.DataFrame(rows, columns=["model", "series", "step", "metric", "value", "target"]))
+    frame = pd.DataFrame(rows, columns=["model", "series", "step", "metric", "value", "target"])
+    return SimpleNamespace(frame=frame, error="mae")
 
 
 @pytest.mark.parametrize("horizon", [1, 5, 96])
