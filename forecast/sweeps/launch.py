@@ -17,10 +17,11 @@ from joblib.externals.loky import BrokenProcessPool, ProcessPoolExecutor
 from joblib.parallel import get_active_backend
 
 from forecast.errors import ForecastError
-from forecast.sweeps.slots import Slots
+from forecast.sweeps.slots import RETRIES, Slots
 from forecast.sweeps.worker import Job, work
 
-DEATHS = 3
+DEATHS = RETRIES + 2
+"""Of each worker, and no trial survived: more than trials take that kill everybody until they are given up."""
 IDLE_SECONDS = 60.0
 """How long a process waits for work that nobody may be left to give it."""
 SHARED_BYTES = 1_000_000
@@ -35,7 +36,7 @@ def run(job: Job, workers: int, slots: Slots) -> None:
     Where joblib was told to use an engine of another kind, the workers are that engine's.
 
     Raises:
-        ForecastError: workers die again and again without finishing a trial.
+        ForecastError: workers die again and again, and none comes through a trial.
     """
     if workers == 1:
         work(job, storage=slots.storage)
@@ -75,7 +76,7 @@ def _attended(
         return pools[rank].submit(_work, job, rank)
 
     at_work = {began(rank): rank for rank in ranks}
-    most, before = DEATHS * len(ranks), len(slots.finished())
+    most, before = DEATHS * len(ranks), slots.survived()
     left = most
     while at_work:
         for future in wait(at_work, return_when=FIRST_COMPLETED).done:
@@ -83,11 +84,11 @@ def _attended(
             try:
                 future.result()
             except BrokenProcessPool as error:
-                now = len(slots.finished())
+                now = slots.survived()
                 left, before = left - 1 if now == before else most, now
                 if not left:
                     raise ForecastError(
-                        f"worker processes were killed {most} times before any finished a trial; was there memory "
+                        f"worker processes were killed {most} times before any came through a trial; was there memory "
                         f"for {len(ranks)} of them? What was finished is kept: the same call goes on"
                     ) from error
                 pools[rank].shutdown(kill_workers=True)

@@ -78,6 +78,10 @@ class Slots:
         """Those of the counted trials that have ended: complete, pruned, or failed."""
         return [trial for trial in counted(self.trials())[: self.wanted] if trial.state.is_finished()]
 
+    def survived(self) -> int:
+        """How many trials have ended while their worker lived, well or not."""
+        return sum(not str(trial.user_attrs.get(ERROR, "")).startswith(GONE) for trial in self.finished())
+
     def requeue(self) -> None:
         """Put trials back into the queue whose workers are gone."""
         for trial in self.trials():

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import sys
 from importlib.util import find_spec
+from threading import RLock
 from typing import Any
 
 from tqdm import tqdm
+
+
+class Silent(tqdm):
+    """A bar that nobody sees. It needs no lock across processes, which one that is killed would leave behind."""
+
+    _lock = RLock()
+    monitor_interval = 0
 
 
 def watched() -> bool:
@@ -41,7 +49,7 @@ def bar(total: float, form: str, show: bool = True, initial: float = 0, widgets:
         "file": sys.stderr,
     }
     if not (show and watched()):
-        return tqdm(disable=True, **kept)
+        return Silent(disable=True, **kept)
     if not in_notebook():
         return tqdm(bar_format=form, **kept)
     if widgets and find_spec("ipywidgets") is not None:

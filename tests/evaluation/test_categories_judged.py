@@ -112,9 +112,7 @@ def test_a_sweep_by_an_error_of_numbers_is_refused_and_one_by_the_error_rate_is_
     def space(trial):
         return SeasonalNaive(WINDOW, trial.suggest_int("season", 1, 9))
 
-    with pytest.raises(
-        SettingsError, match="metric 'mae' needs numbers, and the target 'sky' holds categories: use"
-    ):
+    with pytest.raises(SettingsError, match="metric 'mae' needs numbers, and the target 'sky' holds categories: use"):
         sweep(space, panel, SINCE, trials=1)
     study = sweep(space, panel, SINCE, trials=2, metric="error_rate")
     assert 0 <= study.best_value <= 1

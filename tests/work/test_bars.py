@@ -136,3 +136,15 @@ def test_a_fit_in_a_terminal_shows_one_line_with_epoch_losses_and_time_and_leave
     assert "2/2 gru: fitting" in text
     assert "Warning" not in text
     assert not text.rpartition("\r")[2].strip()  # nothing is left
+
+
+def test_a_bar_that_nobody_sees_takes_no_lock_of_other_processes():
+    """One that is killed would leave it behind, and Python would warn of it at the end of whoever started it."""
+    code = (
+        "import multiprocessing.synchronize as locks\n"
+        "def refused(*parts, **more): raise AssertionError('a lock across processes')\n"
+        "locks.SemLock.__init__ = refused\n"
+        "from forecast.work.bars import bar\n"
+        "with bar(3, '{desc}', show=False) as hidden: hidden.update(1)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
