@@ -130,7 +130,9 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, and end."""
         loose = message.startswith("unrecognized arguments: ") and not message.partition(": ")[2].startswith("-")
-        super().error(f"{message} (a list has commas and no spaces: --models naive,linear)" if loose else message)
+        super().error(
+            f"{message} (a list has commas and no spaces, a,b; a name with a space needs quotes)" if loose else message
+        )
 
 
 def _parser() -> argparse.ArgumentParser:

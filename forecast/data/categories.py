@@ -141,5 +141,5 @@ def require_numbers(schema: Schema, who: str) -> None:
     if named:
         raise SettingsError(
             f"{who} forecasts numbers, and the target {named[0]!r} holds categories; use another target, or a network "
-            'with head=Category() (in a settings file: head = "category")'
+            'with head=Category() (in a settings file: head = "category"; for compare and fit: --network head=category)'
         )

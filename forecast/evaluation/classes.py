@@ -17,6 +17,8 @@ from forecast.evaluation.metrics import Metric, naive_errors
 from forecast.evaluation.probabilistic import distribution_of
 
 SMALLEST = float(np.finfo(np.float64).eps)  # probability below which the log loss does not grow, as in scikit-learn
+UNKNOWN = -1.0
+"""Code of a class that happened and that a forecast does not know: it gave it no probability."""
 DOWN_UP, DOWN_FLAT_UP = ("down", "up"), ("down", "flat", "up")
 
 
@@ -27,7 +29,8 @@ class ClassForecast:
     Args:
         labels: names of the classes.
         probabilities: float64 [origin, step, target, label].
-        codes: float64 [origin, step, target], the class that happened; NaN where there is nothing to judge.
+        codes: float64 [origin, step, target], the class that happened; -1 for one that the forecast does not know, NaN
+            where there is nothing to judge.
     """
 
     labels: tuple[str, ...]
@@ -65,8 +68,8 @@ def class_forecast(forecast: Forecast, actual: Actual) -> ClassForecast | None:
     if said is None:
         return None
     if isinstance(said, Categories) and not said.directional:
-        codes = np.where(actual.seen, said.codes(actual.values), np.nan)
-        return ClassForecast(said.labels, said.probabilities, codes)
+        known = np.nan_to_num(said.codes(actual.values), nan=UNKNOWN)
+        return ClassForecast(said.labels, said.probabilities, np.where(actual.seen, known, np.nan))
     shares = said.probabilities if isinstance(said, Categories) else _direction_shares(said, actual)
     codes = np.where(actual.seen, direction_codes(actual, actual.values), np.nan)
     if has_band(actual):
@@ -92,30 +95,38 @@ def _judged(errors: np.ndarray, codes: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(codes), np.nan, errors)
 
 
-def _decided(forecast: Forecast, actual: Actual) -> ClassForecast | None:
-    """Classes that were said, also by a forecast of codes alone, as of repeating the last category."""
-    view = class_forecast(forecast, actual)
-    if view is not None or not actual.labels:
-        return view
-    sure = (forecast.point[..., None] == np.arange(len(actual.labels))).astype(np.float64)
-    return ClassForecast(actual.labels, sure, np.where(actual.seen, actual.values, np.nan))
+def _decided(forecast: Forecast, actual: Actual) -> tuple[np.ndarray, np.ndarray, int] | None:
+    """Codes said and codes that happened, and how many classes there are; None where no class was said.
+
+    Of a categorical target all are judged at the same cells, whatever categories they know, and a forecast of codes
+    alone, as of repeating the last category, too: a code that stands for none is wrong.
+    """
+    if not actual.labels:
+        view = class_forecast(forecast, actual)
+        return None if view is None else (view.said, view.codes, len(view.labels))
+    said = distribution_of(forecast)
+    codes = said.mode() if isinstance(said, Categories) and not said.directional else forecast.point
+    return codes, np.where(actual.seen, actual.values, np.nan), len(actual.labels)
 
 
 def _another(forecast: Forecast, actual: Actual) -> np.ndarray:
-    view = _decided(forecast, actual)
-    return _nothing(actual) if view is None else _judged((view.said != view.codes).astype(np.float64), view.codes)
+    return 1.0 - _accuracy(forecast, actual)
 
 
 def _accuracy(forecast: Forecast, actual: Actual) -> np.ndarray:
-    view = _decided(forecast, actual)
-    return _nothing(actual) if view is None else _judged((view.said == view.codes).astype(np.float64), view.codes)
+    found = _decided(forecast, actual)
+    if found is None:
+        return _nothing(actual)
+    said, happened, _ = found
+    return _judged((said == happened).astype(np.float64), happened)
 
 
 def _balanced_accuracy(forecast: Forecast, actual: Actual) -> np.ndarray:
-    view = _decided(forecast, actual)
-    if view is None:
+    found = _decided(forecast, actual)
+    if found is None:
         return _nothing(actual)
-    return _judged((view.said == view.codes) * balance(view.codes, len(view.labels)), view.codes)
+    said, happened, classes = found
+    return _judged((said == happened) * balance(happened, classes), happened)
 
 
 def balance(codes: np.ndarray, classes: int) -> np.ndarray:
@@ -129,7 +140,7 @@ def balance(codes: np.ndarray, classes: int) -> np.ndarray:
 
 def brier_score(view: ClassForecast) -> np.ndarray:
     """Squared distance of probabilities and what happened, halved for two classes [origin, step, target]."""
-    score = ((view.probabilities - view.happened) ** 2).sum(axis=-1)
+    score = ((view.probabilities - view.happened) ** 2).sum(axis=-1) + (view.codes == UNKNOWN)
     return _judged(score / 2.0 if len(view.labels) == 2 else score, view.codes)
 
 
@@ -154,7 +165,7 @@ error_rate = Metric(
 )
 rel_error_rate = Metric(
     "rel_error_rate",
-    _another,
+    lambda forecast, actual: _another(forecast, actual) if actual.labels else _nothing(actual),
     against=naive_errors,
     description="error rate divided by that of repeating the last known category at the same steps",
 )

@@ -12,7 +12,7 @@ import pandas as pd
 
 from forecast.data.markup import block, counted, notes, significant, table
 from forecast.evaluation.scores import Terms
-from forecast.evaluation.verdict import RELATIVE, error_of
+from forecast.evaluation.verdict import LAST, RELATIVE, error_of
 
 # What a narrow terminal does without, first to go first.
 LEAST_NEEDED = (
@@ -135,7 +135,7 @@ def _exceptions(board: Board) -> list[str]:
     relative = board.frame[RELATIVE[error_of(board.frame)]]
     worse = [str(model) for model in board.frame["model"][relative > 1.02]]
     if worse:
-        notes.append(f"Worse than repeating the last value: {', '.join(worse)}.")
+        notes.append(f"Worse than repeating {LAST[error_of(board.frame)]}: {', '.join(worse)}.")
     if board.counts is not None and not board.untested:
         notes.append(_series_note(board, board.counts))
     return notes + [f"Failed: {name}: {reason}" for name, reason in board.failed.items()]

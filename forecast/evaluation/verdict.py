@@ -17,6 +17,8 @@ CHEAPER = 5.0  # times less computing, to be called cheaper
 WORTH_SAVING = 0.1  # seconds below which nobody minds what a contestant costs
 RELATIVE = {"mae": "relmae", "error_rate": "rel_error_rate"}
 """The errors that a leaderboard may be ranked by, and their share of the error of repeating the last value."""
+LAST = {"mae": "the last value", "error_rate": "the last category"}
+"""What the rule repeats."""
 RECURRENT = re.compile("rnn|lstm|gru", re.IGNORECASE)
 RULES = re.compile("naive|drift|mean|last|average|repeat|theta|climatology", re.IGNORECASE)
 
@@ -101,7 +103,7 @@ def verdict(frame: pd.DataFrame, baseline: str, evidence: Evidence) -> str:
             _nearly_as_good(rows, best, baseline, evidence),
             _recurrent_is_worse(rows, best, evidence),
         ]
-    return "; ".join(remark for remark in remarks if remark)
+    return "; ".join(remark for remark in remarks if remark).replace(LAST["mae"], LAST[error])
 
 
 def _beats(rows: _Rows, best: str, baseline: str) -> str:
@@ -159,7 +161,9 @@ def _best_recurrent(rows: _Rows) -> str | None:
 
 
 def _loss(rows: _Rows, model: str, best: str) -> float:
-    return rows[model].error / rows[best].error - 1 if rows[best].error > 0 else math.inf
+    if not rows[best].error > 0:
+        return math.inf if rows[model].error > 0 else 0.0
+    return rows[model].error / rows[best].error - 1
 
 
 def _percent(share: float) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -13,12 +12,14 @@ import optuna
 import pandas as pd
 from optuna.trial import TrialState
 
+from forecast.data.categories import require_numbers
 from forecast.data.panel import Panel
 from forecast.errors import ForecastError
 from forecast.evaluation.backtest import backtest
 from forecast.evaluation.metrics import Metric
 from forecast.evaluation.scores import Scores
 from forecast.evaluation.tally import overall
+from forecast.evaluation.verdict import LAST
 from forecast.experiment.compare import Outcome, compare, first_test, kept_in
 from forecast.experiment.contestants import Contestant, LinearSettings, RecurrentSettings, TabularSettings
 from forecast.experiment.making import needed_by
@@ -29,7 +30,7 @@ from forecast.experiment.sweep_tables import SweepPlan
 from forecast.forecasters.keeping import LOGS
 from forecast.forecasters.naive import Naive
 from forecast.sweeps.folds import Fold, rolling_folds
-from forecast.sweeps.goals import Goal, goals
+from forecast.sweeps.goals import Goal, goals_for
 from forecast.sweeps.reading import best_trial, first_goal, trials_frame
 from forecast.sweeps.search import RANDOM
 from forecast.sweeps.slots import counted
@@ -79,14 +80,14 @@ def swept(
     training = experiment.training
     if training.log and training.log_folder is None and directory is not None:
         training = replace(training, log_folder=str(directory / LOGS))
-    space = space_of(plan.settings.model, plan.space, experiment.window, training)
-    own, chosen = plan.settings, goals(plan.settings.metric)
+    own, chosen = plan.settings, goals_for(panel, plan.settings.metric)
+    space = _saying(space_of(own.model, plan.space, experiment.window, training), panel)
     study = sweep(
         space,
         panel,
         since,
         own.trials,
-        own.metric,
+        tuple(goal.name for goal in chosen),
         plan.search,
         own.storage or storage,
         own.name,
@@ -94,6 +95,8 @@ def swept(
         progress,
     )
     contestants = _contestants(experiment, space, study)
+    if panel.targets[0] in panel.categories:
+        del contestants[LINEAR]  # it says numbers
     plan = replace(plan, space=to_table(space))
     judged = replace(experiment, forecasters=contestants, sweep=plan)
     with nullcontext() if directory is None else kept_in(directory, judged, panel) as folder:
@@ -104,6 +107,21 @@ def swept(
     folds = rolling_folds(panel, since, plan.search.folds, plan.search.span)
     notes = _notes(chosen[0], study, folds, window, outcome.scores)
     return SweepOutcome(study, tuple(goal.name for goal in chosen), outcome, notes)
+
+
+def _saying(space: ContestantSpace, panel: Panel) -> ContestantSpace:
+    """The space; where the target holds categories, with networks that say categories.
+
+    Raises:
+        SettingsError: its forecasters can say numbers alone.
+    """
+    base = space.base
+    if not isinstance(base, RecurrentSettings):
+        require_numbers(panel.schema, f"model {_kind(base)!r}")
+        return space
+    if panel.targets[0] not in panel.categories:
+        return space
+    return replace(space, base=replace(base, head="category"), choices={"head": "category", **space.choices})
 
 
 def _contestants(experiment: Experiment, space: ContestantSpace, study: optuna.Study) -> dict[str, Contestant]:
@@ -140,11 +158,11 @@ def _notes(goal: Goal, study: optuna.Study, folds: list[Fold], window: Window, s
         lines.append(f"its {goal.name}: {seen:.1%} in validation, {test:.1%} in the test")
         return tuple(lines)
     here = _naive(goal.metric, scores)
-    if math.isnan(here):  # a rule states points, and this goal judges more
-        lines.append(f"its {goal.name}: {seen:.4g} in validation, {test:.4g} in the test")
-        return tuple(lines)
     naive = [backtest({"n": Naive(window)}, fold.panel, fold.since, metrics=[goal.metric]) for fold in folds]
     there = sum(_naive(goal.metric, each) for each in naive) / len(naive)
+    if not (here > 0 and there > 0):  # NaN where the goal judges more than points, 0 where nothing ever changed
+        lines.append(f"its {goal.name}: {seen:.4g} in validation, {test:.4g} in the test")
+        return tuple(lines)
     lost = 100 * (test / here - seen / there)
     moral = (
         f"the best of {len(trials)} looked {lost:.1f} points better than it is"
@@ -152,7 +170,7 @@ def _notes(goal: Goal, study: optuna.Study, folds: list[Fold], window: Window, s
         else "it is no worse than it looked"
     )
     lines.append(
-        f"its {goal.name} against repeating the last value: {_below(seen / there)} in validation ({seen:.4g}), "
+        f"its {goal.name} against repeating {LAST[scores.error]}: {_below(seen / there)} in validation ({seen:.4g}), "
         f"{_below(test / here)} in the test ({test:.4g}); {moral}"
     )
     return tuple(lines)

@@ -16,7 +16,7 @@ class SweepSettings:
 
     Args:
         trials: to be finished in all.
-        metric: an error of the leaderboard, or several goals.
+        metric: an error of the leaderboard, or several goals; None: "mae", of a categorical target "error_rate".
         model: "recurrent", or a scikit-learn preset.
         name: of the study in its storage.
         storage: as in `fc.sweep`; None for a SQLite file in the folder of the results.
@@ -24,7 +24,7 @@ class SweepSettings:
     """
 
     trials: int = 40
-    metric: str | tuple[str, ...] = "mae"
+    metric: str | tuple[str, ...] | None = None
     model: str = "recurrent"
     name: str = "sweep"
     storage: str | None = None

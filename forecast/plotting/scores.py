@@ -60,14 +60,15 @@ class LongScores(Protocol):
     def error(self) -> str: ...
 
 
-def plot_scores(leaderboard: Board, by: Literal["mae", "skill"] = "mae", ax: Axes | None = None) -> Axes:
+def plot_scores(leaderboard: Board, by: Literal["mae", "error_rate", "skill"] = "mae", ax: Axes | None = None) -> Axes:
     """Draw a bar for every contestant, the best on top, with the baseline marked.
 
     Args:
         leaderboard: the contestants.
-        by: "mae" (of categories: the error rate), or "skill" for the gain over the baseline in percent.
+        by: "mae" (of categories the error rate, "error_rate"), or "skill" for the gain over the baseline in percent.
         ax: where to draw; a new figure by default.
     """
+    by = "mae" if by == leaderboard.error else by
     if by not in ("mae", "skill"):
         raise SettingsError(f"by={by!r}: scores are drawn by 'mae' or by 'skill'")
     frame = leaderboard.frame.iloc[::-1]
@@ -101,14 +102,17 @@ def _notes(values: np.ndarray, drawn: np.ndarray, skills: np.ndarray, baseline: 
     notes = []
     for row, (value, bar, skill) in enumerate(zip(values, drawn, skills, strict=True)):
         size = f"{value:.4g}" if by == "mae" else _gain(value)
-        gain = f"({_gain(-100 * skill)})" if by == "mae" else ""
+        gain = f"({_gain(-100 * skill)})" if by == "mae" and not np.isnan(skill) else ""
         words = "baseline" if row == baseline else gain
         size = "" if by == "skill" and row == baseline else size
-        notes.append(" ".join(part for part in (size, words, "(bar cut)" if bar != value else "") if part))
+        cut = "(bar cut)" if bar != value and not np.isnan(value) else ""
+        notes.append(" ".join(part for part in (size, words, cut) if part))
     return notes
 
 
 def _gain(percent: float) -> str:
+    if np.isnan(percent):  # the baseline makes no error
+        return "–"
     shown = round(percent, 0 if abs(percent) >= 100 else 1) + 0.0  # no "−0.0"
     return f"{shown:+,.{0 if abs(percent) >= 100 else 1}f} %".replace("-", "−")
 

@@ -120,4 +120,5 @@ def _reading(material: Material) -> str:
     if better:
         said += f"; the best, {best['model']}, saves {gain}"
     colours = "Orange bars are recurrent networks, blue ones (striped) other models, grey ones (dotted) simple rules."
-    return f"{said}. The worst is {worst['model']}. {colours}"
+    last = f" The worst is {worst['model']}." if float(worst[error]) > float(best[error]) else ""
+    return f"{said}.{last} {colours}"

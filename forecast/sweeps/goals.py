@@ -56,17 +56,6 @@ class Goal:
         return scores.overall(NAMED[self.name])[model]
 
 
-def require_counted(chosen: Sequence[Goal], panel: Panel) -> None:
-    """Refuse an error of numbers where the target is a category: there are no distances between codes."""
-    names, classes = [name for name in panel.targets if name in panel.categories], [each.name for each in OF_CLASSES]
-    for goal in chosen:
-        if names and goal.name in NAMED and goal.name not in classes:
-            raise SettingsError(
-                f"metric {goal.name!r} needs numbers, and the target {names[0]!r} holds categories: use "
-                f"{', '.join(classes[:-1])} or {classes[-1]}"
-            )
-
-
 def goals(metric: str | Sequence[str]) -> tuple[Goal, ...]:
     """The goals of one metric, or of several; the first one is an error metric.
 
@@ -80,3 +69,20 @@ def goals(metric: str | Sequence[str]) -> tuple[Goal, ...]:
             f"metric {', '.join(names) or '(none)'}: name an error first ({', '.join(NAMED)}), once each"
         )
     return found
+
+
+def goals_for(panel: Panel, metric: str | Sequence[str] | None) -> tuple[Goal, ...]:
+    """The goals of a sweep over a panel; None takes the error of its leaderboard.
+
+    Raises:
+        SettingsError: as `goals`, or an error of numbers where the target is a category, whose codes have no distances.
+    """
+    names, classes = [name for name in panel.targets if name in panel.categories], [each.name for each in OF_CLASSES]
+    chosen = goals(metric if metric is not None else "error_rate" if names else "mae")
+    for goal in chosen:
+        if names and goal.name in NAMED and goal.name not in classes:
+            raise SettingsError(
+                f"metric {goal.name!r} needs numbers, and the target {names[0]!r} holds categories: use "
+                f"{', '.join(classes[:-1])} or {classes[-1]}"
+            )
+    return chosen

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, wait
 from contextlib import closing
 from dataclasses import replace
+from threading import Lock
 from typing import Any
 
 import numpy as np
 import torch
 from joblib import Parallel, delayed
 from joblib.externals.loky import BrokenProcessPool, ProcessPoolExecutor
+from joblib.externals.loky.backend import resource_tracker
 from joblib.parallel import get_active_backend
 
 from forecast.errors import ForecastError
@@ -84,9 +87,16 @@ def _attended(
             try:
                 future.result()
             except BrokenProcessPool as error:
+                if "un-serialize" in str(error):  # no process died: it could not read what it was sent
+                    why = [line for line in str(error.__cause__).splitlines() if line.strip(' "')][-1]
+                    raise ForecastError(
+                        f"a worker cannot read the space or the data it was sent ({why}); what they are made of has to "
+                        "be importable in other processes"
+                    ) from error
                 now = slots.survived()
                 left, before = left - 1 if now == before else most, now
                 if not left:
+                    slots.requeue()  # these deaths count
                     raise ForecastError(
                         f"worker processes were killed {most} times before any came through a trial; was there memory "
                         f"for {len(ranks)} of them? What was finished is kept: the same call goes on"
@@ -97,31 +107,48 @@ def _attended(
 
 def _pool(job: Job, share: Sharing) -> ProcessPoolExecutor:
     threads = {name: os.environ.get(name, str(job.threads)) for name in THREADS}
-    return ProcessPoolExecutor(1, job_reducers={np.ndarray: share}, timeout=IDLE_SECONDS, env=threads)
+    return ProcessPoolExecutor(
+        1, job_reducers={np.ndarray: share}, result_reducers={}, timeout=IDLE_SECONDS, env=threads
+    )
 
 
 class Sharing:
-    """How arrays travel to workers: large ones by a file that all of them map, so that memory holds them once."""
+    """How arrays travel to workers: large ones by a file that all of them map, so that memory holds them once.
+
+    Pools pickle in threads of their own, so one array is written at a time; and a pool sends its reducers to its
+    process, so none of the arrays goes with this one.
+    """
 
     def __init__(self) -> None:
-        self.folder: tempfile.TemporaryDirectory | None = None
+        self.folder: str | None = None
         self.written: dict[int, tuple[str, np.ndarray]] = {}
+        self.alone = Lock()
 
     def __call__(self, array: np.ndarray) -> Any:
         """What pickle makes of an array."""
         if array.nbytes < SHARED_BYTES or array.dtype.hasobject:
             return array.__reduce__()
-        if id(array) not in self.written:
-            self.folder = self.folder or tempfile.TemporaryDirectory(prefix="forecast-sweep-")
-            path = os.path.join(self.folder.name, f"{len(self.written)}.npy")
-            np.save(path, array)
-            self.written[id(array)] = path, array  # kept, or another array may get its number
-        return np.load, (self.written[id(array)][0], "r")
+        with self.alone:
+            if id(array) not in self.written:
+                path = os.path.join(self._made(), f"{len(self.written)}.npy")
+                np.save(path, array)
+                self.written[id(array)] = path, array  # kept, or another array may get its number
+            return np.load, (self.written[id(array)][0], "r")
+
+    def __reduce__(self) -> Any:
+        return Sharing, ()
+
+    def _made(self) -> str:
+        if self.folder is None:
+            self.folder = tempfile.mkdtemp(prefix="forecast-sweep-")
+            resource_tracker.register(self.folder, "folder")  # removed even if this process is killed
+        return self.folder
 
     def close(self) -> None:
         """Remove the files."""
         if self.folder is not None:
-            self.folder.cleanup()
+            shutil.rmtree(self.folder, ignore_errors=True)
+            resource_tracker.unregister(self.folder, "folder")
 
 
 def _work(job: Job, rank: int) -> None:

@@ -19,7 +19,7 @@ from forecast.data.panel import Panel, Since
 from forecast.errors import ForecastError, SettingsError
 from forecast.forecasters.recurrent import Recurrent
 from forecast.sweeps.folds import require_judged, rolling_folds
-from forecast.sweeps.goals import Goal, goals, require_counted
+from forecast.sweeps.goals import Goal, goals_for
 from forecast.sweeps.launch import run
 from forecast.sweeps.progress import Watching
 from forecast.sweeps.search import Search
@@ -38,7 +38,7 @@ def sweep(
     panel: Panel,
     since: Since,
     trials: int = 40,
-    metric: str | tuple[str, ...] = "mae",
+    metric: str | tuple[str, ...] | None = None,
     search: Search = Search(),  # noqa: B008 - a frozen value
     storage: str | os.PathLike[str] | None = None,
     name: str = "sweep",
@@ -61,8 +61,8 @@ def sweep(
         panel: all rows; those at or after `since` are put away at once.
         since: where the test span begins; see `Panel.cut`.
         trials: how many are to be finished in all.
-        metric: an error of the leaderboard, or several goals such as ("mae", "parameters"); then nothing is pruned and
-            `study.best_trials` is the Pareto front.
+        metric: an error of the leaderboard, by default "mae" ("error_rate" of categories), or several goals such as
+            ("mae", "parameters"); then nothing is pruned and `study.best_trials` is the Pareto front.
         search: folds, pruner, sampler and seed.
         storage: a file for SQLite, "journal:FILE", or a database's address; None keeps the study in memory (in a
             temporary file with several workers).
@@ -84,8 +84,7 @@ def sweep(
         (3, True)
     """
     _require(trials, workers)
-    chosen = goals(metric)
-    require_counted(chosen, panel)
+    chosen = goals_for(panel, metric)
     with quiet_optuna(), _place(storage, workers) as address:
         task = _task(space, panel, since, chosen, search)
         store = open_storage(address)

@@ -1,5 +1,7 @@
 """A categorical target is judged by its error rate: between codes there are no distances."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,8 +15,10 @@ from forecast.data.schema import Schema
 from forecast.distributions import Categories
 from forecast.errors import SettingsError
 from forecast.evaluation.backtest import backtest
+from forecast.evaluation.classes import brier, error_rate
 from forecast.evaluation.leaderboard import leaderboard
 from forecast.evaluation.scores import Scores
+from forecast.evaluation.tally import overall
 from forecast.forecasters.naive import Naive, SeasonalNaive
 from forecast.plotting import plot_errors, plot_scores, plot_steps
 from forecast.report.material import read_material
@@ -23,6 +27,7 @@ from forecast.sweeps.sweep import sweep
 from forecast.windows.window import Window
 
 NAMES = ("sun", "cloud", "rain")
+NAMES_IN_ORDER = tuple(sorted(NAMES))
 WINDOW = Window(4, 2)
 SINCE = "2024-07-01"
 
@@ -100,6 +105,33 @@ def test_a_category_that_was_not_observed_is_not_judged():
     assert leaderboard(scores).frame["error_rate"].item() == pytest.approx(expected)
 
 
+def test_a_category_that_a_forecast_does_not_know_and_a_code_of_none_are_wrong():
+    scores = judged()
+    shape = scores.actual.values.shape
+    rain = NAMES_IN_ORDER.index("rain")
+    two = tuple(name for name in NAMES_IN_ORDER if name != "sun")  # the last code is one that they lack
+    shares = np.broadcast_to(np.array([0.2, 0.8]), (*shape, 2)).copy()
+    naive = scores.forecasts["naive"]
+    lacking = replace(naive, values=np.full((*shape, 1), float(rain)), distribution=Categories(two, shares))
+    happened = scores.actual.values
+    assert overall(error_rate, lacking, scores.actual) == pytest.approx((happened != rain).mean())
+    each = np.where(happened == 0, 0.64 + 0.64, np.where(happened == 1, 0.04 + 0.04, 0.04 + 0.64 + 1.0)) / 2
+    assert overall(brier, lacking, scores.actual) == pytest.approx(each.mean())
+    between = replace(naive, values=np.full((*shape, 1), 0.6))
+    assert overall(error_rate, between, scores.actual) == 1.0
+
+
+def test_where_nobody_is_ever_wrong_nobody_is_worse():
+    frame = frame_of()
+    frame.loc[frame["day"] >= "2024-06-01", "sky"] = "sun"
+    panel = from_frame(frame, Schema("day", ("sky",), categorical=("sky",)))
+    scores = backtest({"naive": Naive(WINDOW), "gru": SeasonalNaive(WINDOW, 7)}, panel, SINCE)
+    board = leaderboard(scores)
+    assert board.verdict == "nothing beats naive; gru is as good as naive"
+    for by in ("error_rate", "skill"):
+        assert not any("nan" in text.get_text() for text in plot_scores(board, by).texts)
+
+
 def test_categories_among_several_targets_are_refused():
     panel = from_frame(frame_of(), Schema("day", ("wind", "sky"), categorical=("sky",)))
     with pytest.raises(SettingsError, match="target 'sky' holds categories, which are judged alone"):
@@ -113,9 +145,28 @@ def test_a_sweep_by_an_error_of_numbers_is_refused_and_one_by_the_error_rate_is_
         return SeasonalNaive(WINDOW, trial.suggest_int("season", 1, 9))
 
     with pytest.raises(SettingsError, match="metric 'mae' needs numbers, and the target 'sky' holds categories: use"):
-        sweep(space, panel, SINCE, trials=1)
-    study = sweep(space, panel, SINCE, trials=2, metric="error_rate")
-    assert 0 <= study.best_value <= 1
+        sweep(space, panel, SINCE, trials=1, metric="mae")
+    plain = sweep(space, panel, SINCE, trials=2)
+    assert plain.best_value == sweep(space, panel, SINCE, trials=2, metric="error_rate").best_value <= 1
+
+
+def test_the_verb_sweeps_networks_that_say_categories_beside_the_settings_nobody_tuned(tmp_path, capsys):
+    frame = frame_of()
+    frame.loc[frame["day"] >= "2024-08-01", "sky"] = "sun"  # repeating it is never wrong in the test
+    path, out = tmp_path / "sky.csv", tmp_path / "run"
+    frame.to_csv(path, index=False)
+    settings = tmp_path / "sweep.toml"
+    settings.write_text(
+        f'data = "{path.as_posix()}"\n[schema]\ntargets = ["sky"]\ncategorical = ["sky"]\n'
+        '[window]\ncontext = 4\nhorizon = 2\n[split]\nsince = "2024-08-15"\n[training]\nepochs = 1\n'
+        "[sweep]\ntrials = 2\nfolds = 1\n[space]\nhidden_size = [4, 8]\n"
+    )
+    assert main(["sweep", str(settings), "--out", str(out)]) == 0
+    board = pd.read_csv(out / "leaderboard.csv")
+    assert {"naive", "default-gru", "winner-gru"} <= set(board["model"])
+    assert board["error_rate"].notna().all()
+    assert "Failed" not in capsys.readouterr().out
+    assert 'head = "category"' in (out / "settings.toml").read_text()
 
 
 def test_plots_name_the_error_rate():

@@ -1,19 +1,30 @@
 """Workers in processes of their own: one that dies is replaced, and large arrays are mapped, not copied."""
 
 import os
+import pickle
 import signal
+import sys
 from functools import partial
 from pathlib import Path
+from threading import Thread
+from types import ModuleType
 
 import numpy as np
+import optuna
 import pytest
+from joblib.externals.loky.backend.reduction import dumps
 from quick import Damped
 
 from forecast.data.panel import Panel
-from forecast.sweeps.launch import SHARED_BYTES, Sharing
+from forecast.errors import ForecastError
+from forecast.sweeps.launch import SHARED_BYTES, Sharing, run
 from forecast.sweeps.search import Search
-from forecast.sweeps.slots import is_lost
+from forecast.sweeps.slots import Slots, is_lost
+from forecast.sweeps.storage import open_storage
 from forecast.sweeps.sweep import sweep
+from forecast.sweeps.trial import Task
+from forecast.sweeps.worker import Job
+from forecast.windows.window import Window
 
 ROWS = SHARED_BYTES // 8
 
@@ -61,9 +72,49 @@ def test_arrays_travel_as_they_are_and_large_ones_by_one_file():
                     made.__setstate__(state[0])
                 np.testing.assert_array_equal(made, array)
                 assert made.dtype == array.dtype
-        files = list(Path(share.folder.name).iterdir())
+        files = list(Path(share.folder).iterdir())
         assert len(files) == 3
         assert large[::2].flags.writeable
     finally:
         share.close()
     assert not files[0].exists()
+
+
+def test_arrays_of_workers_that_begin_at_once_are_written_once_and_do_not_travel_with_the_way_to_share_them():
+    arrays, share, wrong = [np.full(ROWS + 1, place + 1.0) for place in range(4)], Sharing(), []
+
+    def travel() -> None:
+        there = pickle.loads(dumps(arrays, reducers={np.ndarray: share}))
+        wrong.extend(place for place, array in enumerate(there) if not (array == place + 1).all())
+
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        travellers = [Thread(target=travel) for _ in range(4)]
+        for traveller in travellers:
+            traveller.start()
+        for traveller in travellers:
+            traveller.join()
+        assert not wrong
+        assert len(list(Path(share.folder).iterdir())) == len(arrays)
+        assert len(pickle.dumps(share)) < 1000
+    finally:
+        sys.setswitchinterval(usual)
+        share.close()
+
+
+def test_a_space_that_workers_cannot_read_is_named_as_that(tmp_path):
+    """Not as a death of workers: there is memory enough."""
+    module = ModuleType("nowhere_to_be_found")
+    exec("def space(trial):\n    raise AssertionError", module.__dict__)
+    module.space.__module__ = module.__name__
+    sys.modules[module.__name__] = module
+    panel = Panel.from_arrays(np.sin(np.arange(60) / 5), np.arange(60).astype("M8[h]"))
+    slots = Slots("sweep", open_storage(f"sqlite:///{tmp_path}/s.db"), 1, Search(), optuna.pruners.NopPruner())
+    optuna.create_study(storage=slots.storage, study_name="sweep")
+    task = Task(module.space, (panel,), (), Window(4, 2), 1, 1)
+    try:
+        with pytest.raises(ForecastError, match=r"a worker cannot read the space or the data it was sent.*nowhere_to"):
+            run(Job(task, Search(), "sweep", f"sqlite:///{tmp_path}/s.db", 1), 2, slots)
+    finally:
+        del sys.modules[module.__name__]
