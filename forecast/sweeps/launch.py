@@ -39,7 +39,7 @@ def run(job: Job, workers: int, slots: Slots) -> None:
     Where joblib was told to use an engine of another kind, the workers are that engine's.
 
     Raises:
-        ForecastError: workers die again and again, and none comes through a trial.
+        ForecastError: workers die again and again, and none comes through a trial; or cannot read the space.
     """
     if workers == 1:
         work(job, storage=slots.storage)
@@ -87,12 +87,7 @@ def _attended(
             try:
                 future.result()
             except BrokenProcessPool as error:
-                if "un-serialize" in str(error):  # no process died: it could not read what it was sent
-                    why = [line for line in str(error.__cause__).splitlines() if line.strip(' "')][-1]
-                    raise ForecastError(
-                        f"a worker cannot read the space or the data it was sent ({why}); what they are made of has to "
-                        "be importable in other processes"
-                    ) from error
+                _require_read(error)
                 now = slots.survived()
                 left, before = left - 1 if now == before else most, now
                 if not left:
@@ -103,6 +98,16 @@ def _attended(
                     ) from error
                 pools[rank].shutdown(kill_workers=True)
                 at_work[began(rank)] = rank
+
+
+def _require_read(error: BrokenProcessPool) -> None:
+    """Raise ForecastError where no process died: it could not read what it was sent."""
+    if "un-serialize" in str(error):
+        why = [line for line in str(error.__cause__).splitlines() if line.strip(' "')][-1]
+        raise ForecastError(
+            f"a worker cannot read the space or the data it was sent ({why}); what they are made of has to be "
+            "importable in other processes"
+        ) from error
 
 
 def _pool(job: Job, share: Sharing) -> ProcessPoolExecutor:
