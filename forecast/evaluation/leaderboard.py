@@ -11,10 +11,11 @@ import pandas as pd
 from forecast.evaluation.metrics import Metric
 from forecast.evaluation.named import as_metrics, is_beyond_points, standard
 from forecast.evaluation.per_series import count_outcomes, per_series_tests
+from forecast.evaluation.ranked import ranked_by
 from forecast.evaluation.scores import Scores, Terms
 from forecast.evaluation.significance import DMResult, diebold_mariano, holm, pool_by_time, spacing
 from forecast.evaluation.table import as_html, as_text
-from forecast.evaluation.verdict import Evidence, error_of, family, verdict
+from forecast.evaluation.verdict import Evidence, family, verdict
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +50,7 @@ class Leaderboard:
     @property
     def error(self) -> str:
         """The column by which the models are ranked: "mae", or "error_rate" of a categorical target."""
-        return error_of(self.frame)
+        return ranked_by(self.frame).name
 
     @property
     def majority(self) -> float:

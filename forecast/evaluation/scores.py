@@ -13,6 +13,7 @@ from forecast.data.panel import Origins
 from forecast.errors import SettingsError, did_you_mean
 from forecast.evaluation.metrics import Metric, naive_errors
 from forecast.evaluation.overview import scores_html
+from forecast.evaluation.ranked import CATEGORIES, NUMBERS
 from forecast.evaluation.tally import ALL, AXES, Axis, overall, score_array, tallies
 
 COLUMNS = ("model", "series", "step", "metric", "value", "target")
@@ -89,7 +90,7 @@ class Scores:
     @property
     def error(self) -> str:
         """The metric by which contestants are ranked: "mae", or "error_rate" of a categorical target."""
-        return "error_rate" if self.actual.labels else "mae"
+        return (CATEGORIES if self.actual.labels else NUMBERS).name
 
     @property
     def naive_losses(self) -> np.ndarray:

@@ -11,13 +11,24 @@ import numpy as np
 import pandas as pd
 
 from forecast.data.markup import block, counted, notes, significant, table
+from forecast.evaluation.ranked import CATEGORIES, NUMBERS, ranked_by
 from forecast.evaluation.scores import Terms
-from forecast.evaluation.verdict import LAST, RELATIVE, error_of
 
 # What a narrow terminal does without, first to go first.
 LEAST_NEEDED = (
     *("rmsse", "parameters", "bias", "predict_ms", "rmse", "smape"),
-    *("mase", "coverage_90", "direction", "fit_seconds", "crps", *RELATIVE.values(), "brier", "dm_p", "accuracy"),
+    *(
+        "mase",
+        "coverage_90",
+        "direction",
+        "fit_seconds",
+        "crps",
+        NUMBERS.relative,
+        CATEGORIES.relative,
+        "brier",
+        "dm_p",
+        "accuracy",
+    ),
 )
 GAP = 2
 DESCRIBED = {
@@ -29,7 +40,6 @@ DESCRIBED = {
     "brier": "brier: squared distance of the probabilities of classes and what happened",
     "log_loss": "log_loss: negative log probability of what happened",
 }
-TESTED = {"mae": "absolute errors", "error_rate": "error rates"}
 IN_UNITS = ("crps", "pinball")  # of the target
 SHOWN = 4  # contestants whose series are counted in the caption
 
@@ -75,15 +85,15 @@ def as_html(board: Board) -> str:
 
 def caption(board: Board) -> list[str]:
     """What was judged and what each column means, one sentence or two per item."""
-    terms, base = board.terms, board.baseline
+    terms, base, ranked = board.terms, board.baseline, ranked_by(board.frame)
     several = f", {len(board.targets)} targets" if len(board.targets) > 1 else f" of {board.targets[0]}"
     every = "every row" if terms.stride == 1 else f"every {terms.stride} rows"
     lines = [
         f"{counted(terms.judged, 'series', 'series')}{several}, {counted(terms.origins, 'origin')} ({every}), "
         f"{counted(terms.horizon, 'step')} ahead, {_date(terms.since)} to {_date(terms.until)}.",
-        *(_of_values(board) if error_of(board.frame) == "mae" else _of_categories(board)),
-        f"skill: 1 - {error_of(board.frame)} / {error_of(board.frame)} of the baseline, {base}. dm_p: Diebold-Mariano "
-        f"test against it ({TESTED[error_of(board.frame)]}, Harvey's correction, Holm over contestants).",
+        *(_of_values(board) if ranked is NUMBERS else _of_categories(board)),
+        f"skill: 1 - {ranked.name} / {ranked.name} of the baseline, {base}. dm_p: Diebold-Mariano test against it "
+        f"({ranked.several}, Harvey's correction, Holm over contestants).",
     ]
     return lines + _beyond_points(board) + _exceptions(board)
 
@@ -132,10 +142,10 @@ def _exceptions(board: Board) -> list[str]:
     if board.terms.unscaled and "mase" in board.frame:
         number = counted(board.terms.unscaled, "series", "series")
         notes.append(f"mase and rmsse leave out {number}: no change in the training rows to scale by.")
-    relative = board.frame[RELATIVE[error_of(board.frame)]]
+    relative = board.frame[ranked_by(board.frame).relative]
     worse = [str(model) for model in board.frame["model"][relative > 1.02]]
     if worse:
-        notes.append(f"Worse than repeating {LAST[error_of(board.frame)]}: {', '.join(worse)}.")
+        notes.append(f"Worse than repeating {ranked_by(board.frame).last}: {', '.join(worse)}.")
     if board.counts is not None and not board.untested:
         notes.append(_series_note(board, board.counts))
     return notes + [f"Failed: {name}: {reason}" for name, reason in board.failed.items()]
@@ -152,14 +162,14 @@ def _series_note(board: Board, counts: pd.DataFrame) -> str:
 def cells(frame: pd.DataFrame, baseline: str) -> dict[str, list[str]]:
     """The columns of a leaderboard as texts, each with as many digits as it deserves."""
     names = [f"{model} (baseline)" if model == baseline else str(model) for model in frame["model"]]
-    smallest = frame[error_of(frame)][frame[error_of(frame)] > 0].min()
+    smallest = frame[ranked_by(frame).name][frame[ranked_by(frame).name] > 0].min()
     decimals = 0 if math.isnan(smallest) else max(0, 3 - math.floor(math.log10(smallest)))
     own: Callable[[float], str] = significant if decimals > 8 else lambda x: f"{x:,.{decimals}f}"
     formats: dict[str, Callable[[float], str]] = {
         **dict.fromkeys(("mae", "rmse", "bias"), own),
         "smape": lambda x: f"{x:.2f}",
         "parameters": lambda x: f"{x:,.0f}",
-        **dict.fromkeys(("mase", "rmsse", *RELATIVE.values()), lambda x: f"{x:.3f}"),
+        **dict.fromkeys(("mase", "rmsse", NUMBERS.relative, CATEGORIES.relative), lambda x: f"{x:.3f}"),
         **dict.fromkeys(("direction", "skill", "error_rate"), _share),
         "dm_p": lambda x: "<0.001" if x < 0.001 else f"{x:.3f}",
         "fit_seconds": lambda x: "<0.01" if x < 0.01 else significant(x),
@@ -172,7 +182,7 @@ def cells(frame: pd.DataFrame, baseline: str) -> dict[str, list[str]]:
 
 def _fit(cells: dict[str, list[str]], width: int) -> tuple[dict[str, list[str]], list[str]]:
     cells, dropped = dict(cells), []
-    asked = [name for name in cells if name not in {*LEAST_NEEDED, *RELATIVE, "model", "skill"}]
+    asked = [name for name in cells if name not in {*LEAST_NEEDED, NUMBERS.name, CATEGORIES.name, "model", "skill"}]
     for name in (*reversed(asked), *(name for name in LEAST_NEEDED if name in cells)):
         if _width(cells) <= width:
             break

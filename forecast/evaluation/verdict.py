@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import pandas as pd
+
+from forecast.evaluation.ranked import ranked_by
 
 LEVEL = 0.05  # of significance
 BARELY = 0.02  # a gain over repeating the last value that is not worth a model
 NEARLY = 0.10  # a loss that "not significantly worse" may hide at most
 CHEAPER = 5.0  # times less computing, to be called cheaper
 WORTH_SAVING = 0.1  # seconds below which nobody minds what a contestant costs
-RELATIVE = {"mae": "relmae", "error_rate": "rel_error_rate"}
-"""The errors that a leaderboard may be ranked by, and their share of the error of repeating the last value."""
-LAST = {"mae": "the last value", "error_rate": "the last category"}
-"""What the rule repeats."""
 RECURRENT = re.compile("rnn|lstm|gru", re.IGNORECASE)
 RULES = re.compile("naive|drift|mean|last|average|repeat|theta|climatology", re.IGNORECASE)
 
@@ -43,16 +41,6 @@ class Evidence:
         if self.cost[other] < WORTH_SAVING:
             return 1.0
         return self.cost[other] / max(self.cost[model], 1e-9)
-
-
-def error_of(columns: Container[str]) -> str:
-    """The error that a leaderboard with these columns is ranked by.
-
-    Example:
-        >>> error_of(["model", "error_rate", "rel_error_rate", "skill"])
-        'error_rate'
-    """
-    return next((name for name in RELATIVE if name in columns), "mae")
 
 
 def family(model: str) -> str:
@@ -85,17 +73,17 @@ def verdict(frame: pd.DataFrame, baseline: str, evidence: Evidence) -> str:
         baseline: the model that skill and dm_p refer to.
         evidence: tests and costs.
     """
-    error = error_of(frame)
-    columns = (frame[name].astype(float).tolist() for name in (error, RELATIVE[error], "skill", "dm_p"))
+    ranked = ranked_by(frame)
+    columns = (frame[name].astype(float).tolist() for name in (ranked.name, ranked.relative, "skill", "dm_p"))
     rows = dict(zip(frame["model"].astype(str), map(_Row, *columns), strict=True))
     best = next(iter(rows))
     if rows[best].error >= rows[baseline].error * (1 - 1e-9):
         best = baseline
     if rows[best].relative >= 1 - BARELY:
-        remarks = [_nothing_beats_the_last_value(rows, best, evidence), _recurrent_is_worse_than_the_rule(rows)]
+        remarks = [_nothing_beats(ranked.last, rows, best, evidence), _recurrent_is_worse_than_the_rule(rows)]
     elif best == baseline:
         share = _percent(1 - rows[best].relative)
-        relation = f", which is {share} better than repeating the last value" if share else ""
+        relation = f", which is {share} better than repeating {ranked.last}" if share else ""
         remarks = [f"nothing beats {best}{relation}", _recurrent_is_worse(rows, best, evidence)]
     else:
         remarks = [
@@ -103,7 +91,7 @@ def verdict(frame: pd.DataFrame, baseline: str, evidence: Evidence) -> str:
             _nearly_as_good(rows, best, baseline, evidence),
             _recurrent_is_worse(rows, best, evidence),
         ]
-    return "; ".join(remark for remark in remarks if remark).replace(LAST["mae"], LAST[error])
+    return "; ".join(remark for remark in remarks if remark)
 
 
 def _beats(rows: _Rows, best: str, baseline: str) -> str:
@@ -115,8 +103,8 @@ def _beats(rows: _Rows, best: str, baseline: str) -> str:
     return f"{best} is {gain} better than {baseline}, but chance explains it ({say_p(p)})"
 
 
-def _nothing_beats_the_last_value(rows: _Rows, best: str, evidence: Evidence) -> str:
-    said = "nothing beats repeating the last value"
+def _nothing_beats(last: str, rows: _Rows, best: str, evidence: Evidence) -> str:
+    said = f"nothing beats repeating {last}"
     relmae, p = rows[best].relative, evidence.rule_p.get(best, math.nan)
     if abs(relmae - 1) < 1e-9:
         return said

@@ -17,9 +17,9 @@ from forecast.data.panel import Panel
 from forecast.errors import ForecastError
 from forecast.evaluation.backtest import backtest
 from forecast.evaluation.metrics import Metric
+from forecast.evaluation.ranked import ranked_by
 from forecast.evaluation.scores import Scores
 from forecast.evaluation.tally import overall
-from forecast.evaluation.verdict import LAST
 from forecast.experiment.compare import Outcome, compare, first_test, kept_in
 from forecast.experiment.contestants import Contestant, LinearSettings, RecurrentSettings, TabularSettings
 from forecast.experiment.making import needed_by
@@ -169,8 +169,9 @@ def _notes(goal: Goal, study: optuna.Study, folds: list[Fold], window: Window, s
         if lost > 0
         else "it is no worse than it looked"
     )
+    last = ranked_by([scores.error]).last
     lines.append(
-        f"its {goal.name} against repeating {LAST[scores.error]}: {_below(seen / there)} in validation ({seen:.4g}), "
+        f"its {goal.name} against repeating {last}: {_below(seen / there)} in validation ({seen:.4g}), "
         f"{_below(test / here)} in the test ({test:.4g}); {moral}"
     )
     return tuple(lines)

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from forecast.errors import DataError, SettingsError
-from forecast.evaluation.verdict import error_of
+from forecast.evaluation.ranked import NUMBERS as OF_NUMBERS
+from forecast.evaluation.ranked import ranked_by
 from forecast.experiment.spreadsheets import unguarded
 from forecast.report.markup import number
 from forecast.work.folder import ABOUT, DETAILS, OUTCOME
@@ -21,7 +22,6 @@ from forecast.work.folder import ABOUT, DETAILS, OUTCOME
 NAMES = {"model", "series", "target", "metric", "network", "part", "label", "parameter", "state", "reason"}
 TIMES = {"origin", "time"}
 NUMBERS = {"mae", "error_rate", "value", "mean", "actual"}
-ERRORS = {"mae": "mean absolute error", "error_rate": "error rate"}
 TEXT_STEP = "step"  # of scores: "*" stands for all
 NEEDED: Mapping[str, tuple[str, ...]] = {
     "leaderboard": ("model",),
@@ -92,16 +92,16 @@ class Material:
     @property
     def error(self) -> str:
         """The column of the leaderboard by which contestants are ranked."""
-        return error_of(self.leaderboard)
+        return ranked_by(self.leaderboard).name
 
     @property
     def error_words(self) -> str:
         """That error in words."""
-        return ERRORS[self.error]
+        return ranked_by(self.leaderboard).words
 
     def said_error(self, error: float) -> str:
         """One such error as a text: a rate in percent."""
-        return number(error) if self.error == "mae" else f"{100 * error:.1f} %"
+        return number(error) if self.error == OF_NUMBERS.name else f"{100 * error:.1f} %"
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -199,8 +199,8 @@ def _table(path: Path, needed: tuple[str, ...]) -> pd.DataFrame:
         for name in TIMES & set(frame):
             frame[name] = pd.to_datetime(frame[name], format="ISO8601")
         _require_numbers(frame)
-        if path.stem == AT_TOP[0] and error_of(frame) not in frame:
-            raise ValueError(f"it has no column {error_of(frame)!r}")
+        if path.stem == AT_TOP[0] and ranked_by(frame).name not in frame:
+            raise ValueError(f"it has no column {ranked_by(frame).name!r}")
         if path.stem == AT_TOP[0] and not len(frame):
             raise ValueError("it holds no contestant")
         return _names_back(frame)

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, wait
 from contextlib import closing
 from dataclasses import replace
-from threading import Lock
 from typing import Any
 
 import numpy as np
 import torch
 from joblib import Parallel, delayed
 from joblib.externals.loky import BrokenProcessPool, ProcessPoolExecutor
-from joblib.externals.loky.backend import resource_tracker
 from joblib.parallel import get_active_backend
 
 from forecast.errors import ForecastError
+from forecast.sweeps.sharing import Sharing
 from forecast.sweeps.slots import RETRIES, Slots
 from forecast.sweeps.worker import Job, work
 
@@ -27,8 +24,6 @@ DEATHS = RETRIES + 2
 """Of each worker, and no trial survived: more than trials take that kill everybody until they are given up."""
 IDLE_SECONDS = 60.0
 """How long a process waits for work that nobody may be left to give it."""
-SHARED_BYTES = 1_000_000
-"""Arrays of at least this size are mapped from one file by all workers, as joblib's own are."""
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
@@ -115,45 +110,6 @@ def _pool(job: Job, share: Sharing) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(
         1, job_reducers={np.ndarray: share}, result_reducers={}, timeout=IDLE_SECONDS, env=threads
     )
-
-
-class Sharing:
-    """How arrays travel to workers: large ones by a file that all of them map, so that memory holds them once.
-
-    Pools pickle in threads of their own, so one array is written at a time; and a pool sends its reducers to its
-    process, so none of the arrays goes with this one.
-    """
-
-    def __init__(self) -> None:
-        self.folder: str | None = None
-        self.written: dict[int, tuple[str, np.ndarray]] = {}
-        self.alone = Lock()
-
-    def __call__(self, array: np.ndarray) -> Any:
-        """What pickle makes of an array."""
-        if array.nbytes < SHARED_BYTES or array.dtype.hasobject:
-            return array.__reduce__()
-        with self.alone:
-            if id(array) not in self.written:
-                path = os.path.join(self._made(), f"{len(self.written)}.npy")
-                np.save(path, array)
-                self.written[id(array)] = path, array  # kept, or another array may get its number
-            return np.load, (self.written[id(array)][0], "r")
-
-    def __reduce__(self) -> Any:
-        return Sharing, ()
-
-    def _made(self) -> str:
-        if self.folder is None:
-            self.folder = tempfile.mkdtemp(prefix="forecast-sweep-")
-            resource_tracker.register(self.folder, "folder")  # removed even if this process is killed
-        return self.folder
-
-    def close(self) -> None:
-        """Remove the files."""
-        if self.folder is not None:
-            shutil.rmtree(self.folder, ignore_errors=True)
-            resource_tracker.unregister(self.folder, "folder")
 
 
 def _work(job: Job, rank: int) -> None:

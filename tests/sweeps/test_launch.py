@@ -17,8 +17,9 @@ from quick import Damped
 
 from forecast.data.panel import Panel
 from forecast.errors import ForecastError
-from forecast.sweeps.launch import SHARED_BYTES, Sharing, run
+from forecast.sweeps.launch import run
 from forecast.sweeps.search import Search
+from forecast.sweeps.sharing import SHARED_BYTES, Sharing
 from forecast.sweeps.slots import Slots, is_lost
 from forecast.sweeps.storage import open_storage
 from forecast.sweeps.sweep import sweep
