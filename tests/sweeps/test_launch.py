@@ -1,12 +1,13 @@
 """Workers in processes of their own: one that dies is replaced, and large arrays are mapped, not copied."""
 
 import os
-import pickle
 import signal
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from threading import Thread
+from pickle import loads
 from types import ModuleType
 
 import numpy as np
@@ -81,26 +82,31 @@ def test_arrays_travel_as_they_are_and_large_ones_by_one_file():
     assert not files[0].exists()
 
 
-def test_arrays_of_workers_that_begin_at_once_are_written_once_and_do_not_travel_with_the_way_to_share_them():
-    arrays, share, wrong = [np.full(ROWS + 1, place + 1.0) for place in range(4)], Sharing(), []
+def test_arrays_of_workers_that_begin_at_once_are_written_once_and_do_not_travel_with_the_way_to_share_them(
+    monkeypatch,
+):
+    arrays, share, written = [np.full(ROWS + 1, place + 1.0) for place in range(3)], Sharing(), []
+    save = np.save
 
-    def travel() -> None:
-        there = pickle.loads(dumps(arrays, reducers={np.ndarray: share}))
-        wrong.extend(place for place, array in enumerate(there) if not (array == place + 1).all())
+    def slowly(path: str, array: np.ndarray) -> None:
+        written.append(path)
+        time.sleep(0.05)
+        save(path, array)
 
-    usual = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
+    monkeypatch.setattr(np, "save", slowly)
+
+    def travel(place: int) -> list[bool]:
+        return [
+            bool((there == n + 1).all()) for n, there in enumerate(loads(dumps(arrays, reducers={np.ndarray: share})))
+        ]
+
     try:
-        travellers = [Thread(target=travel) for _ in range(4)]
-        for traveller in travellers:
-            traveller.start()
-        for traveller in travellers:
-            traveller.join()
-        assert not wrong
-        assert len(list(Path(share.folder).iterdir())) == len(arrays)
-        assert len(pickle.dumps(share)) < 1000
+        with ThreadPoolExecutor(4) as travellers:
+            assert list(travellers.map(travel, range(4))) == [[True] * 3] * 4
+        assert sorted(written) == sorted({str(path) for path in Path(share.folder).iterdir()})
+        assert len(written) == len(arrays)
+        assert len(dumps(share)) < 1000
     finally:
-        sys.setswitchinterval(usual)
         share.close()
 
 

@@ -138,6 +138,29 @@ def test_trials_that_were_stopped_by_the_user_do_not_use_up_their_tries(storage)
     assert not slots.finished()
 
 
+def test_trials_whose_workers_were_ended_with_the_sweep_use_up_no_try_and_those_at_work_go_on(storage):
+    slots = slots_in(storage, 2)
+    slots.fill()
+    ended, alive = slots.claim(), slots.claim()
+    storage.set_trial_user_attr(ended._trial_id, WORKER, me() | {"born": "in another life"})
+    slots.let_go()
+    assert storage.get_trial(ended._trial_id).user_attrs[LOST] == STOPPED
+    assert storage.get_trial(alive._trial_id).state is TrialState.RUNNING
+    slots.requeue()
+    assert slots.claim().user_attrs["tries"] == 1
+
+
+def test_what_workers_come_through_counts_as_survived_and_their_deaths_do_not(storage):
+    slots = slots_in(storage, 2)
+    slots.fill()
+    trial = slots.claim()
+    trial.study.tell(trial, state=TrialState.FAIL)
+    for _ in range(RETRIES + 1):
+        storage.set_trial_user_attr(slots.claim()._trial_id, WORKER, me() | {"born": "in another life"})
+        slots.requeue()
+    assert (len(slots.finished()), slots.survived()) == (2, 1)
+
+
 def test_a_worker_that_outlived_whoever_started_it_begins_no_trial(storage):
     """Also one that had not begun to work when its launcher was killed: its parent has been another from the start."""
     slots = slots_in(storage, 2)
