@@ -105,7 +105,7 @@ def add_search(parser: argparse.ArgumentParser) -> None:
     text = "recurrent (default), ridge, knn, forest, boosting or mlp"
     group.add_argument("--model", metavar="NAME", help=f"kind of model: {text}")
     group.add_argument("--trials", type=int, metavar="N", help="to be finished in all (default: 40)")
-    text = "an error of the leaderboard (default: mae; of categories error_rate), or several goals, such as mae,parameters"
+    text = "an error of the leaderboard (default: mae, or error_rate of categories), or several, such as mae,parameters"
     group.add_argument("--metric", type=names, metavar="NAME[,NAME]", help=text)
     group.add_argument("--folds", type=int, metavar="N", help="validation folds before the test (default: 2)")
     group.add_argument("--pruner", metavar="NAME", help="rivals (default), asha, hyperband or none")
